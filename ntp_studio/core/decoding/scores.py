@@ -1,0 +1,153 @@
+"""Scores: the logits that are left at one point of the decoding chain, with what follows from them, each computed once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Scores:
+    """The tokens left (`ids`, N of them) of a vocabulary of V, and their logits (`values`), in float64.
+
+    Removed tokens are simply not there, which is the same as a logit of -inf: probabilities are always those of the
+    softmax over what is left. Nothing in it is ever written to after it is made, so a stage cannot harm its input and
+    the ranking of the model's logits, the one costly thing (a sort of V numbers), is shared by all that keep the order.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        ids: Ints,
+        values: Floats,
+        *,
+        ranked: bool = False,
+        order_of: Scores | None = None,
+    ) -> None:
+        self.vocab_size = vocab_size
+        self.ids = ids
+        self.values = values
+        self._ranked = ranked
+        self._order_of = order_of
+
+    @classmethod
+    def of(cls, logits: NDArray[np.floating]) -> Scores:
+        """From a whole vocabulary of logits, shape [V]; -inf means removed.
+
+        Raises:
+            ValueError: a NaN or +inf among them, or nothing but -inf.
+        """
+        values = np.asarray(logits, dtype=np.float64)
+        peak = values.max(initial=-np.inf)  # NaN if any is NaN
+        if not np.isfinite(peak):
+            raise ValueError("the logits hold NaN or infinity, or no token has a finite logit")
+        ids = np.arange(values.size)
+        if np.isneginf(values.min()):
+            ids = np.flatnonzero(np.isfinite(values))
+            values = values[ids]
+        return cls(int(np.size(logits)), ids, values)
+
+    # -- what follows from them
+
+    @property
+    def count(self) -> int:
+        return int(self.ids.size)
+
+    @cached_property
+    def peak(self) -> float:
+        return float(self.values.max())
+
+    @cached_property
+    def _weights(self) -> Floats:
+        weights: Floats = np.exp(self.values - self.peak)
+        return weights
+
+    @cached_property
+    def _total(self) -> float:
+        return float(self._weights.sum())
+
+    @cached_property
+    def probabilities(self) -> Floats:
+        """Softmax over what is left, aligned with `ids`."""
+        probabilities: Floats = self._weights / self._total
+        return probabilities
+
+    @cached_property
+    def log_normalizer(self) -> float:
+        """ln Σ exp(logit): a token's log-probability is its logit minus this."""
+        return self.peak + float(np.log(self._total))
+
+    @cached_property
+    def entropy(self) -> float:
+        """In nats; 0·ln 0 is 0."""
+        # not np.dot: BLAS would wake a team of threads of its own beside torch's
+        mean = float((self._weights * (self.values - self.peak)).sum()) / self._total
+        return max(0.0, float(np.log(self._total)) - mean)
+
+    @cached_property
+    def logits(self) -> Floats:
+        """The whole vocabulary, shape [V], with -inf for what was removed."""
+        if self.count == self.vocab_size and not self._ranked:
+            return self.values
+        full = np.full(self.vocab_size, -np.inf)
+        full[self.ids] = self.values
+        return full
+
+    @cached_property
+    def order(self) -> Ints:
+        """Positions in `ids` from the most to the least likely; equal logits by ascending id."""
+        if self._ranked:
+            return np.arange(self.count)
+        if self._order_of is not None:
+            return self._order_of.order
+        order = np.argsort(-self.values)  # not stable, and six times faster than one that is
+        ordered = self.values[order]
+        ties = ordered[1:] == ordered[:-1]
+        if ties.any():  # common with bfloat16 models: put each run of equals in ascending order
+            run = np.concatenate(([0], np.cumsum(~ties)))
+            keys = run * self.count + order
+            keys.sort()
+            order = keys % self.count
+        return order
+
+    def top(self, n: int) -> Ints:
+        """The ids of the n most likely, ranked as in `order`, without sorting the rest."""
+        if n >= self.count or "order" in self.__dict__ or self._ranked:
+            return self.ids[self.order[:n]]
+        edge = np.partition(self.values, self.count - n)[self.count - n]
+        chosen = np.flatnonzero(self.values >= edge)
+        return self.ids[chosen[np.lexsort((chosen, -self.values[chosen]))][:n]]
+
+    @cached_property
+    def best(self) -> int:
+        """The id of the highest logit, the lowest such id on a tie."""
+        top = self.ids[self.values == self.peak]
+        return int(top.min())
+
+    # -- what stages make of them
+
+    def with_values(self, values: Floats, *, same_order: bool) -> Scores:
+        """The same tokens with other logits; `same_order` promises that no two tokens change places."""
+        if same_order:
+            source = self._order_of or self
+            return Scores(
+                self.vocab_size, self.ids, values, ranked=self._ranked, order_of=None if self._ranked else source
+            )
+        return Scores(self.vocab_size, self.ids, values)
+
+    def first(self, n: int) -> Scores:
+        """Only the n most likely."""
+        if n >= self.count:
+            return self
+        kept = self.order[:n]
+        return Scores(self.vocab_size, self.ids[kept], self.values[kept], ranked=True)
+
+    def where(self, mask: NDArray[np.bool_]) -> Scores:
+        """Only those where `mask`, aligned with `ids`, is true."""
+        if mask.all():
+            return self
+        return Scores(self.vocab_size, self.ids[mask], self.values[mask], ranked=self._ranked)

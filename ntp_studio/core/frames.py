@@ -1,0 +1,112 @@
+"""From a trace of the chain to the frozen StepFrame that the window and the command line show."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+
+from ntp_studio.core.decoding import Trace
+from ntp_studio.core.decoding.scores import Floats, Ints
+from ntp_studio.core.model import LanguageModel
+from ntp_studio.core.types import Candidate, DrawReport, Origin, StepFrame
+
+BITS = 1 / math.log(2)
+
+
+def candidates_of(
+    model: LanguageModel, trace: Trace, ids: Ints, ranks: list[int] | None = None
+) -> tuple[Candidate, ...]:
+    """The figures of these tokens, in this order, from the model's scores and from what the chain left."""
+    raw, result = trace.raw, trace.result
+    logits = raw.logits[ids]
+    logprobs = logits - raw.log_normalizer
+    processed_logits = result.logits[ids]
+    processed = np.exp(processed_logits - result.log_normalizer)
+    if ranks is None:
+        ranks = [rank_of(raw.logits, int(i)) for i in ids]
+    found = []
+    for i, rank, logit, logprob, p, processed_logit, processed_p in zip(
+        ids.tolist(),
+        ranks,
+        logits.tolist(),
+        logprobs.tolist(),
+        np.exp(logprobs).tolist(),
+        processed_logits.tolist(),
+        processed.tolist(),
+        strict=True,
+    ):
+        cut_by, reason = ("", "") if processed_logit > -math.inf else trace.cut(i)
+        found.append(
+            Candidate(
+                token=model.tokens.token(i),
+                rank=rank,
+                logit=logit,
+                logprob=logprob,
+                probability=p,
+                processed_probability=processed_p,
+                processed_logit=processed_logit,
+                cut_by=cut_by or None,
+                reason=reason,
+            )
+        )
+    return tuple(found)
+
+
+def rank_of(logits: Floats, token_id: int) -> int:
+    """From 1; equal logits rank by id."""
+    own = logits[token_id]
+    return int(np.count_nonzero(logits > own) + np.count_nonzero(logits[:token_id] == own)) + 1
+
+
+def build_frame(
+    model: LanguageModel,
+    trace: Trace,
+    token_id: int,
+    draw: DrawReport,
+    *,
+    top: int,
+    step: int,
+    node: int,
+    context_length: int,
+    origin: Origin,
+    model_ms: float,
+    note: str,
+    started: float,
+) -> StepFrame:
+    """The frame of one place. `started` is `time.perf_counter()` at the beginning of the step."""
+    raw, result = trace.raw, trace.result
+    ids = raw.top(max(top, 1))
+    ranks = list(range(1, ids.size + 1))
+    if token_id not in ids:
+        ids = np.append(ids, token_id)
+        ranks.append(rank_of(raw.logits, token_id))
+    candidates = candidates_of(model, trace, ids, ranks)
+    choice = next(c for c in candidates if c.token.id == token_id)
+    kept_mass = 1.0
+    if result.count < raw.vocab_size:
+        kept_mass = min(1.0, float(np.exp(raw.logits[result.ids] - raw.log_normalizer).sum()))
+    return StepFrame(
+        step=step,
+        node=node,
+        context_length=context_length,
+        vocab_size=raw.vocab_size,
+        whole_vocabulary=model.whole_vocabulary,
+        candidates=candidates,
+        choice=choice,
+        origin=origin,
+        draw=draw,
+        entropy_bits=raw.entropy * BITS,
+        processed_entropy_bits=result.entropy * BITS,
+        kept=result.count,
+        kept_mass=kept_mass,
+        tail_probability=max(0.0, 1.0 - math.fsum(c.probability for c in candidates)),
+        processed_tail_probability=max(0.0, 1.0 - math.fsum(c.processed_probability for c in candidates)),
+        log_normalizer=raw.log_normalizer,
+        processed_log_normalizer=result.log_normalizer,
+        stages=trace.reports(),
+        model_ms=model_ms,
+        step_ms=(time.perf_counter() - started) * 1000,
+        note=note,
+    )

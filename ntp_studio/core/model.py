@@ -1,0 +1,253 @@
+"""LanguageModel: token ids in, next-token logits out; the owner of the KV cache.
+
+This is the seam behind which other backends will stand, so nothing above it knows torch: logits leave as one float32
+NumPy vector.
+"""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntp_studio.core import devices
+from ntp_studio.core.tokens import Tokens
+from ntp_studio.core.types import Cancelled, ContextFull, ModelFailure, ModelInfo
+
+if TYPE_CHECKING:
+    import torch
+
+    from ntp_studio.core.session import Session
+
+CHUNK = 256  # tokens of a prompt per forward: a cancel is heard between chunks, and logits of a chunk fit in memory
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScore:
+    """How a given token fared in the distribution before it: natural log-probability, rank from 1, entropy in bits."""
+
+    logprob: float
+    rank: int
+    entropy_bits: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a forward pass gave: the logits after the last id, float32 [V]; `computed` tokens went through the model.
+
+    `scores[i]` is for `ids[first + i]`. `note` says what a person should know of how it was computed.
+    """
+
+    logits: NDArray[np.float32]
+    computed: int
+    model_ms: float
+    first: int = 0
+    scores: tuple[TokenScore, ...] = ()
+    note: str = ""
+
+
+class LanguageModel:
+    """A network with its tokenizer. It remembers the ids that its KV cache holds, so that ids that begin alike cost only
+    what differs: a step, a rewind and a branch are one token's forward.
+
+    Where a cache cannot be cropped (sliding windows, recurrent states) a text that goes back is read again from its
+    beginning, and the reading says so.
+    """
+
+    whole_vocabulary = True
+
+    def __init__(self, network: Any, tokens: Tokens, info: ModelInfo) -> None:
+        self.network = network
+        self.tokens = tokens
+        self.info = info
+        self.eos_ids = tokens.eos_ids | _eos_ids(network)
+        self._cache: Any = None
+        self._cached: list[int] = []
+        accepted = inspect.signature(network.forward).parameters
+        self._keeps_cache = "past_key_values" in accepted  # recurrent states (Mamba) do not come this way
+        self._picks_logits = "logits_to_keep" in accepted
+
+    def start(self, prompt: str = "", *, chat: bool = False, seed: int = 0, **options: Any) -> Session:
+        """A new session on this model; see `Session`."""
+        from ntp_studio.core.session import Session
+
+        session = Session(self, seed=seed, **options)
+        session.set_prompt(prompt, chat=chat)
+        return session
+
+    def logits(self, ids: list[int]) -> NDArray[np.float32]:
+        """The logits of the token after `ids`, float32 [V]."""
+        return self.read(ids).logits
+
+    def read(
+        self,
+        ids: list[int],
+        *,
+        score_from: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Reading:
+        """Read `ids`, reusing what the cache holds of them.
+
+        With `score_from` = k, also how each of ids[k:] fared in the distribution before it (k ≥ 1); what the cache
+        already covers is read again for that. `progress(done, total)` and `cancelled()` are called between chunks.
+
+        Raises:
+            ContextFull: more ids than the context has places.
+            ModelFailure: NaN or infinity among the logits, or the device ran out of memory.
+            Cancelled: `cancelled()` became true; what was read until then stays in the cache.
+        """
+        if not ids:
+            raise ValueError("a model needs at least one token")
+        if len(ids) > self.info.context_length:
+            raise ContextFull(
+                f"The text has {len(ids):,} tokens and this model's context holds {self.info.context_length:,}; "
+                "shorten the prompt or go back."
+            )
+        shared = _common_prefix(self._cached, ids)
+        keep = min(shared, len(ids) - 1) if score_from is None else min(shared, score_from - 1, len(ids) - 1)
+        note = ""
+        if not self._keeps_cache:
+            keep, note = 0, f"this model keeps no cache that can be reused: read all {len(ids):,} tokens"
+            self.forget()
+        elif keep < len(self._cached) and not self._crop(keep):
+            keep, note = 0, f"this model's cache cannot go back: read {len(ids):,} tokens again"
+        started = time.perf_counter()
+        scores: list[TokenScore] = []
+        logits: torch.Tensor | None = None
+        with _failures(self):
+            position = keep
+            while position < len(ids):
+                if cancelled is not None and cancelled():
+                    raise Cancelled("Reading the prompt was cancelled.")
+                end = min(position + CHUNK, len(ids)) if self._keeps_cache else len(ids)
+                wants_scores = score_from is not None and end >= score_from
+                output = self._forward(ids[position:end], all_logits=wants_scores)
+                self._cached.extend(ids[position:end])
+                logits = output[-1]
+                if wants_scores and score_from is not None:
+                    first = max(score_from, position + 1)
+                    last = min(end, len(ids) - 1)
+                    if first <= last:
+                        rows = output[first - 1 - position : last - position]
+                        scores.extend(_score(rows, ids[first : last + 1]))
+                position = end
+                if progress is not None and len(ids) - keep > CHUNK:
+                    progress(position, len(ids))
+            assert logits is not None
+            vector: NDArray[np.float32] = logits.float().cpu().numpy()
+        if not math.isfinite(float(vector.max(initial=-math.inf))):
+            self.forget()
+            raise ModelFailure(
+                f"{self.info.name} gave NaN or infinite logits at token {len(ids):,}; its weights are damaged or "
+                f"{self.info.dtype} is too small for it: try float32."
+            )
+        elapsed = (time.perf_counter() - started) * 1000
+        return Reading(vector, len(ids) - keep, elapsed, score_from or len(ids), tuple(scores), note)
+
+    def forget(self) -> None:
+        """Drop the cache; the next text is read from its beginning."""
+        self._cache = None
+        self._cached = []
+
+    def release(self) -> None:
+        """Give the model's memory back; it cannot be used afterwards."""
+        device = self.info.device
+        self.forget()
+        self.network = None
+        gc.collect()
+        devices.empty_cache(device)
+
+    def _forward(self, ids: list[int], *, all_logits: bool) -> torch.Tensor:
+        """Logits [n, V] of the ids' places (only the last, [1, V], unless `all_logits`), appended to the cache."""
+        import torch
+
+        options: dict[str, Any] = {"past_key_values": self._cache, "use_cache": True} if self._keeps_cache else {}
+        if self._picks_logits and not all_logits:
+            options["logits_to_keep"] = 1
+        with torch.inference_mode():
+            output = self.network(input_ids=torch.tensor([ids], device=self.network.device), **options)
+        self._cache = getattr(output, "past_key_values", None) if self._keeps_cache else None
+        logits: torch.Tensor = output.logits[0]
+        return logits if all_logits else logits[-1:]
+
+    def _crop(self, length: int) -> bool:
+        """Make the cache hold only its first `length` tokens; False if it had to be dropped for that."""
+        surplus = len(self._cached) - length
+        if length == 0 or self._cache is None:
+            self.forget()
+            return length == 0
+        try:
+            if not _croppable(self._cache):
+                raise NotImplementedError
+            self._cache.crop(-surplus)
+        except (NotImplementedError, AttributeError, ValueError, RuntimeError):
+            self.forget()
+            return False
+        del self._cached[length:]
+        return True
+
+
+def _croppable(cache: Any) -> bool:
+    """Whether cropping gives the cache of the shorter text: true of full attention only, as a sliding window has
+    already dropped what the shorter text would still see."""
+    return hasattr(cache, "crop") and all(
+        getattr(layer, "is_croppable", True) and not getattr(layer, "is_sliding", False) for layer in cache.layers
+    )
+
+
+def _common_prefix(a: list[int], b: list[int]) -> int:
+    shorter = min(len(a), len(b))
+    if a[:shorter] == b[:shorter]:  # the usual case, compared in C
+        return shorter
+    return next(i for i in range(shorter) if a[i] != b[i])
+
+
+def _score(rows: torch.Tensor, ids: list[int]) -> Iterator[TokenScore]:
+    """How each of `ids` fared in its row of logits [n, V]."""
+    import torch
+
+    # Half a gibibyte of float64 would be nothing for a small vocabulary and too much for a large one: a few rows at once.
+    for begin in range(0, len(ids), 32):
+        logprobs = torch.log_softmax(rows[begin : begin + 32].float(), dim=-1)
+        wanted = torch.tensor(ids[begin : begin + 32], device=rows.device)[:, None]
+        own = logprobs.gather(1, wanted)
+        places = torch.arange(logprobs.shape[1], device=rows.device)
+        ahead = (logprobs > own) | ((logprobs == own) & (places < wanted))  # equal ones rank by id, as on the chart
+        ranks = ahead.sum(-1) + 1
+        entropies = torch.special.entr(logprobs.exp()).sum(-1) / math.log(2)
+        yield from (
+            TokenScore(float(p), int(r), float(h))
+            for p, r, h in zip(own[:, 0].tolist(), ranks.tolist(), entropies.tolist(), strict=True)
+        )
+
+
+def _eos_ids(network: Any) -> frozenset[int]:
+    config = getattr(network, "generation_config", None) or getattr(network, "config", None)
+    eos = getattr(config, "eos_token_id", None)
+    return frozenset() if eos is None else frozenset(eos if isinstance(eos, (list, tuple)) else [eos])
+
+
+@contextmanager
+def _failures(model: LanguageModel) -> Iterator[None]:
+    """Turn what the device throws into a sentence. The cache may be half-written then: it is dropped."""
+    try:
+        yield
+    except Cancelled:
+        raise
+    except (RuntimeError, MemoryError, IndexError) as error:
+        model.forget()
+        if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate" in str(error):
+            raise ModelFailure(
+                f"{model.info.device} ran out of memory while {model.info.name} read the text; shorten it or take a "
+                "smaller precision."
+            ) from error
+        raise ModelFailure(f"{model.info.name} failed while reading the text: {error}") from error

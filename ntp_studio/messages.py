@@ -1,0 +1,258 @@
+"""What travels between the window and the worker thread: frozen commands in, frozen events out.
+
+Every message names the model column it belongs to (`model`), so that several models can share the one worker.
+Events of a text carry its `run`: the number goes up whenever the text is replaced (new prompt, restart, another model),
+so a view can drop what is stale. No message holds a tensor or an array.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ntp_studio.core.types import (
+    Candidate,
+    DecodingSettings,
+    ModelInfo,
+    ModelListing,
+    PageToken,
+    StepFrame,
+    StopReason,
+)
+
+MAIN = "main"
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    model: str = field(default=MAIN, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel(Command):
+    """Look, check memory, free the old model, load. The prompt open before is kept and read by the new model."""
+
+    path: str
+    device: str = "auto"
+    dtype: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class SetPrompt(Command):
+    """Replace the text by a new prompt; `chat` wraps it in the model's chat template."""
+
+    text: str
+    chat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenize(Command):
+    """How the prompt being typed would be cut into tokens; answered by `Tokenized`."""
+
+    text: str
+    chat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Command):
+    """Take the token that the draw gives, and show the next distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Force(Command):
+    """Take this token instead of the drawn one."""
+
+    token_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Back(Command):
+    """Go one token back; the way ahead stays on the page, paler."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forward(Command):
+    """Go one token ahead along the text that is already there, without drawing."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoTo(Command):
+    """Go to the place in the text right after this node."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class NextBranch(Command):
+    """Replace the text from this node on by the next of the continuations tried at its place."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Play(Command):
+    """Step on its own, at most `per_second` tokens a second (0: as fast as the model goes), until `steps` are done,
+    the text ends, or `Pause`."""
+
+    per_second: float = 0.0
+    steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Command):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Restart(Command):
+    """Back to the prompt alone, with the random stream at its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetDecoding(Command):
+    decoding: DecodingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SetSeed(Command):
+    """Start the random stream afresh with this seed, from the present place on."""
+
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindTokens(Command):
+    """Look for vocabulary entries that contain `query`; answered by `TokensFound` with their figures at this place."""
+
+    query: str
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ListModels(Command):
+    recent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Export(Command):
+    """Write the text with all its figures: JSON lines for `.jsonl`, the bare text otherwise."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseModel(Command):
+    pass
+
+
+# -- events ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    model: str = field(default=MAIN, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Loading(Event):
+    """`fraction` is None while the length of the work is not known."""
+
+    name: str
+    message: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Event):
+    info: ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed(Event):
+    """`kept` tells whether the model open before is still usable."""
+
+    path: str
+    message: str
+    kept: bool
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Event):
+    """The prompt is being read: `done` of `total` tokens."""
+
+    run: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PathChanged(Event):
+    """The whole text: `tokens[:cursor]` is the context, the rest the way ahead that was taken before."""
+
+    run: int
+    tokens: tuple[PageToken, ...]
+    cursor: int
+    prompt_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReady(Event):
+    """A distribution to show. `appended` is the token just taken, when the text merely grew by it at its end;
+    `pending` counts steps not yet done of a play."""
+
+    run: int
+    frame: StepFrame
+    appended: PageToken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunState(Event):
+    """Whether the model is playing; `reason` says why it stopped (None while playing or when a person paused)."""
+
+    run: int
+    playing: bool
+    reason: StopReason | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenized(Event):
+    text: str
+    tokens: tuple[PageToken, ...]
+    context_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokensFound(Event):
+    run: int
+    query: str
+    candidates: tuple[Candidate, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsListed(Event):
+    models: tuple[ModelListing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported(Event):
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryChanged(Event):
+    """The resident memory of this process, and of the accelerator where one is used."""
+
+    process_bytes: int
+    device_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble(Event):
+    """Something went wrong and nothing was lost; `message` is a sentence for a person."""
+
+    message: str

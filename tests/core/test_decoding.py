@@ -1,0 +1,221 @@
+"""Stages against transformers' own classes, textbook cases, and properties that hold for every stage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import (
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from ntp_studio.core.decoding import STAGES, Chain, Context, Scores, settings_from_names
+from ntp_studio.core.decoding.draw import RandomStream, race
+from ntp_studio.core.decoding.stages import MinP, RepetitionPenalty, Stage, Temperature, TopK, TopP
+from ntp_studio.core.types import DecodingSettings, SettingError, StageSetting
+
+NOTHING = Context([], 0)
+
+
+def of(*probabilities: float) -> Scores:
+    with np.errstate(divide="ignore"):
+        return Scores.of(np.log(probabilities))
+
+
+def survivors(stage: Stage, scores: Scores, context: Context = NOTHING) -> list[int]:
+    return sorted(stage.apply(scores, context)[0].ids.tolist())
+
+
+def random_logits(rng: np.random.Generator, masked: bool) -> np.ndarray:
+    logits = (rng.standard_normal(rng.choice([5, 30, 500, 5000])) * rng.uniform(0.5, 6)).astype(np.float32)
+    if masked:
+        logits[rng.random(logits.size) < 0.25] = -np.inf
+    if not np.isfinite(logits).any():
+        logits[0] = 0.0
+    return logits
+
+
+PAIRS = {
+    "temperature": lambda r: (lambda t: (Temperature(t), TemperatureLogitsWarper(t)))(float(r.uniform(0.05, 3))),
+    "top_k": lambda r: (lambda k: (TopK(k), TopKLogitsWarper(k)))(int(r.integers(1, 60))),
+    "top_p": lambda r: (lambda p: (TopP(p), TopPLogitsWarper(p)))(float(r.uniform(0.02, 0.999))),
+    "min_p": lambda r: (lambda p: (MinP(p), MinPLogitsWarper(p)))(float(r.uniform(0.001, 0.9))),
+    "repetition_penalty": lambda r: (lambda p: (RepetitionPenalty(p), RepetitionPenaltyLogitsProcessor(p)))(
+        float(r.uniform(0.5, 1.8))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_stage_agrees_with_transformers_class(name: str) -> None:
+    rng = np.random.default_rng(7)
+    for n in range(400):
+        logits = random_logits(rng, masked=n % 3 == 0)
+        ours, theirs = PAIRS[name](rng)
+        ids = rng.integers(0, logits.size, 12)
+        got = ours.apply(Scores.of(logits), Context(ids.tolist(), 3))[0].logits
+        with np.errstate(over="ignore"):
+            wanted = theirs(torch.tensor(ids)[None], torch.tensor(logits)[None])[0].double().numpy()
+        assert np.array_equal(np.isfinite(got), np.isfinite(wanted)), (name, n, ours)
+        left = np.isfinite(wanted)
+        np.testing.assert_allclose(got[left], wanted[left], rtol=2e-5, atol=2e-5)
+
+
+def test_textbook_nucleus_includes_the_crossing_token() -> None:
+    book = of(0.5, 0.3, 0.15, 0.05)
+    assert survivors(TopP(0.5), book) == [0]
+    assert survivors(TopP(0.50001), book) == [0, 1]
+    assert survivors(TopP(0.8), book) == [0, 1]
+    assert survivors(TopP(0.0), book) == [0]
+    assert survivors(TopP(1.0), book) == [0, 1, 2, 3]
+    assert survivors(TopP(0.3), of(0.25, 0.25, 0.25, 0.25)) == [0, 1]
+
+
+def test_top_k_keeps_ties_and_never_revives() -> None:
+    assert survivors(TopK(2), Scores.of(np.array([3.0, 2, 2, 1]))) == [0, 1, 2]
+    assert survivors(TopK(5), Scores.of(np.array([3.0, -np.inf, 2]))) == [0, 2]
+
+
+def test_min_p_keeps_what_stands_on_the_line() -> None:
+    assert survivors(MinP(0.1), of(0.5, 0.45, 0.05)) == [0, 1, 2]
+    assert survivors(MinP(1.0), of(0.4, 0.4, 0.2)) == [0, 1]
+
+
+def test_temperature_edges() -> None:
+    assert survivors(Temperature(0.0), Scores.of(np.array([1.0, 2, 2]))) == [1], "lowest id on a tie"
+    tiny = Temperature(1e-300).apply(Scores.of(np.array([800.0, -700, 799])), NOTHING)[0]
+    assert np.isfinite(tiny.probabilities).all()
+    assert tiny.probabilities.max() == 1.0
+
+
+def test_repetition_penalty_uses_the_sign_rule_once_per_token() -> None:
+    after = RepetitionPenalty(2.0).apply(Scores.of(np.array([2.0, -2, 1, 0])), Context([0, 0, 1, 3], 4))[0]
+    assert after.logits.tolist() == [1.0, -4.0, 1.0, 0.0]
+
+
+def test_order_of_stages_is_the_order_given() -> None:
+    logits = np.log([0.4, 0.3, 0.2, 0.1])
+    nucleus = StageSetting("top_p", (("top_p", 0.65),))
+    heat = StageSetting("temperature", (("temperature", 2.0),))
+    cut_first = DecodingSettings((nucleus, heat))
+    heat_first = DecodingSettings(cut_first.stages[::-1])
+    assert Chain.of(cut_first).run(Scores.of(logits), NOTHING).result.count == 2
+    assert Chain.of(heat_first).run(Scores.of(logits), NOTHING).result.count == 3
+
+
+def test_reasons_name_the_numbers() -> None:
+    chain = Chain.of(settings_from_names({"top_k": 3, "min_p": 0.5}))
+    trace = chain.run(of(0.5, 0.3, 0.15, 0.05), NOTHING)
+    assert trace.cut(0) == ("", "")
+    assert trace.cut(3) == ("top_k", "rank 4 of what was left > k = 3")
+    name, reason = trace.cut(2)
+    assert name == "min_p"
+    assert reason == f"{0.15 / 0.95:.4g} < 0.5 × {0.5 / 0.95:.4g}"
+    top_k, min_p = trace.reports()
+    assert (top_k.kept, top_k.removed) == (3, 1)
+    assert top_k.mass == pytest.approx(0.95)
+    assert min_p.mass == pytest.approx(0.8 / 0.95)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"temperature": -1.0}, "at least 0"),
+        ({"temperature": float("nan")}, "must be a number"),
+        ({"top_k": 2.5}, "whole number"),
+        ({"top_k": -1}, "at least 0"),
+        ({"top_p": 1.5}, "at most 1"),
+        ({"min_p": -0.1}, "at least 0"),
+        ({"repetition_penalty": 0.0}, "at least"),
+        ({"temprature": 1.0}, "no setting called temprature"),
+    ],
+)
+def test_a_bad_number_is_refused_in_words(values: dict[str, float], words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        settings_from_names(values)
+
+
+def test_off_values_leave_the_chain_empty() -> None:
+    off = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0}
+    assert Chain.of(settings_from_names(off)).stages == ()
+    assert {p.name for kind in STAGES.values() for p in kind.parameters} == set(off)
+
+
+def a_stage() -> st.SearchStrategy[Stage]:
+    share = st.floats(0, 1)
+    return st.one_of(
+        st.builds(Temperature, st.floats(0, 5)),
+        st.builds(TopK, st.integers(0, 50)),
+        st.builds(TopP, share),
+        st.builds(MinP, share),
+        st.builds(RepetitionPenalty, st.floats(0.1, 3)),
+    )
+
+
+logit_lists = st.lists(
+    st.one_of(st.floats(-30, 30, width=32), st.sampled_from([0.0, 1.0, -np.inf, 1e4, -1e30])), min_size=1, max_size=40
+).filter(lambda values: any(np.isfinite(values)))
+
+
+@given(logit_lists, st.lists(a_stage(), max_size=4), st.lists(st.integers(0, 39), max_size=6))
+def test_properties_of_any_chain(values: list[float], stages: list[Stage], history: list[int]) -> None:
+    logits = np.array(values)
+    before = logits.copy()
+    trace = Chain(tuple(stages)).run(Scores.of(logits), Context(history, 0))
+    result = trace.result
+    assert np.array_equal(logits, before), "the input is untouched"
+    assert result.count >= 1, "a token is always left"
+    assert result.probabilities.sum() == pytest.approx(1.0)
+    assert set(result.ids.tolist()) <= set(np.flatnonzero(np.isfinite(before)).tolist()), "nothing comes back"
+    for step in trace.stages:
+        kept = np.isin(step.before.ids[step.before.order], step.after.ids)
+        if not isinstance(step.stage, RepetitionPenalty):
+            assert np.array_equal(step.before.ids[step.before.order][kept], step.after.ids[step.after.order])
+        assert 0 <= step.report().mass <= 1
+
+
+@given(logit_lists, st.integers(1, 45))
+def test_ranking_is_by_logit_then_id(values: list[float], n: int) -> None:
+    scores = Scores.of(np.array(values))
+    wanted = sorted(scores.ids.tolist(), key=lambda i: (-values[i], i))
+    assert scores.top(n).tolist() == wanted[:n]
+    assert scores.ids[scores.order].tolist() == wanted
+    assert scores.best == wanted[0]
+
+
+@pytest.mark.parametrize("bad", [[np.nan, 1.0], [np.inf, 1.0], [-np.inf, -np.inf]])
+def test_unusable_logits_are_refused(bad: list[float]) -> None:
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        Scores.of(np.array(bad))
+
+
+def test_race_is_torch_multinomial() -> None:
+    rng = np.random.default_rng(3)
+    stream = RandomStream()
+    for seed in range(40):
+        logits = (rng.standard_normal(rng.choice([5, 300, 20000])) * 3).astype(np.float32)
+        state = stream.start(seed)
+        theirs = torch.Generator().manual_seed(seed)
+        p = torch.softmax(torch.tensor(logits), 0)
+        for _ in range(3):
+            noise, state = stream.noise(state, logits.size)
+            assert race(Scores.of(logits), noise)[0] == int(torch.multinomial(p, 1, generator=theirs))
+
+
+def test_noise_of_a_place_does_not_depend_on_looking() -> None:
+    stream = RandomStream(keep=2)
+    first = stream.start(5)
+    a, second = stream.noise(first, 100)
+    b, _ = stream.noise(second, 100)
+    for seed in range(9):
+        stream.noise(stream.start(seed), 100)
+    assert np.array_equal(stream.noise(first, 100)[0], a)
+    assert np.array_equal(stream.noise(second, 100)[0], b)
+    with pytest.raises(SettingError, match="seed"):
+        stream.start(-1)
