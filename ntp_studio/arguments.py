@@ -39,7 +39,7 @@ def window_parser() -> Parser:
     _common(parser, repeated_model=True)
     parser.add_argument("--prompt", help="the text to begin with")
     parser.add_argument("--screenshot", metavar="FILE.png", help="draw the window into a file, without a display")
-    parser.add_argument("--size", default="1440x900", metavar="WxH", type=_size, help="of the screenshot's window")
+    parser.add_argument("--size", default="1440x900", metavar="WxH", type=window_size, help="of the screenshot's window")
     parser.add_argument("--scale", default=1.0, type=float, help="pixels per point of the screenshot")
     parser.add_argument("--theme", choices=("light", "dark", "system"))
     parser.add_argument("--steps", type=whole_number, default=0, metavar="N", help="steps before the screenshot")
@@ -55,7 +55,7 @@ def _decoding(parser: argparse.ArgumentParser) -> None:
         dest="settings",
         action="append",
         default=[],
-        type=_setting,
+        type=setting,
         metavar="NAME=VALUE",
         help="a decoding setting, e.g. temperature=0.8; unset means off",
     )

@@ -239,6 +239,15 @@ class Engine:
         if column.prompt is not None:
             self._read_prompt(column, column.session)
 
+    def adopt(self, name: str, session: Session) -> None:
+        """Take a session made elsewhere as a column. Only before `start()`: the worker owns the columns afterwards."""
+        if self._thread is not None:
+            raise RuntimeError("the engine has started")
+        column = self._columns.setdefault(name, Column(name))
+        column.session, column.decoding, column.seed = session, session.decoding, session.seed
+        column.run += 1
+        self._show_text(column, session)
+
     def _go_back_to(self, column: Column) -> None:
         """Load again the model that was released for a load that failed; its text goes on where it was."""
         assert column.lost is not None

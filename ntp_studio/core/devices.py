@@ -79,7 +79,7 @@ def _has_bfloat16(device: str) -> bool:
 def _natural_dtype(device: str, native: str | None) -> tuple[str, str]:
     """The dtype for "auto" and the reason for it."""
     if device == "cpu":
-        return "float32", "which is exact, and on a CPU faster than half precision"
+        return "float32", "which rounds nothing off the weights and is quick on every CPU"
     if device == "mps" and native in (None, "float16", "bfloat16"):
         # float16 rather than the file's bfloat16: every Apple GPU has it, and it keeps more digits.
         return "float16", "the half precision that every Apple GPU computes in"
@@ -94,7 +94,7 @@ def _natural_dtype(device: str, native: str | None) -> tuple[str, str]:
 
 def _remark(device: str, dtype: str) -> str:
     if device == "cpu" and dtype != "float32":
-        return " (half the memory; rounded, and on most CPUs slower than float32)"
+        return " (half the memory; rounded, and on many CPUs slower than float32)"
     return ""
 
 
@@ -205,3 +205,14 @@ def memory_in_use() -> tuple[int, int]:
     elif torch.backends.mps.is_available():
         held = int(torch.mps.driver_allocated_memory())
     return int(psutil.Process().memory_info().rss), held
+
+
+def give_back_caches() -> None:
+    """`empty_cache` on every device that torch has worked on in this process. Does not import torch."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()

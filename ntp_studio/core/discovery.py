@@ -12,7 +12,9 @@ from itertools import islice
 from pathlib import Path
 
 from ntp_studio.core.checkpoints import look
-from ntp_studio.core.checkpoints.locate import hub_cache, locate
+from ntp_studio.core.checkpoints.files import read_json
+from ntp_studio.core.checkpoints.huggingface import weight_files
+from ntp_studio.core.checkpoints.locate import hub_cache, locate, snapshot
 from ntp_studio.core.types import ModelListing, StudioError
 
 _LIMIT = 200  # entries looked into for each source: a list for a menu, not an inventory
@@ -49,13 +51,12 @@ def _candidates(recent: Sequence[str]) -> Iterator[tuple[str, Path, bool]]:
     for path in _bundled():
         yield "bundled", path, True
     for name in recent:
-        path = Path(name).expanduser()
-        if _exists(path):
+        path = Path(name)
+        if name and _exists(path):
             yield "recent", path, True
     for path in islice(_entries(hub_cache()), _LIMIT):
         if path.name.startswith("models--"):
-            # An unfinished download is worth showing; an encoder or a picture model is not.
-            yield "Hugging Face cache", path, False
+            yield "Hugging Face cache", path, _names_a_decoder(path)
     home = Path.home()
     for source, folder in (
         ("LM Studio", home / ".lmstudio" / "models"),
@@ -103,6 +104,18 @@ def _gpt4all() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "nomic.ai" / "GPT4All"
     return Path.home() / ".local" / "share" / "nomic.ai" / "GPT4All"
+
+
+def _names_a_decoder(repository: Path) -> bool:
+    """Whether a cache entry calls itself a language model, so that its problem is worth showing. Most of what the
+    cache holds is something else: encoders, picture models, tokenizers alone."""
+    try:
+        config = read_json(snapshot(repository) / "config.json")
+        weight_files(snapshot(repository))
+    except (StudioError, OSError):
+        return False
+    names = config.get("architectures")
+    return isinstance(names, list) and any(str(name).endswith(("ForCausalLM", "LMHeadModel")) for name in names)
 
 
 def _exists(path: Path) -> bool:

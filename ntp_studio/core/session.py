@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,18 +53,18 @@ class Node:
     ahead: Node | None = None  # the continuation on the page, when there is one
 
     def page_token(self, model: LanguageModel) -> PageToken:
-        score = self.score
-        return PageToken(
+        token = PageToken(
             node=self.id,
             token=model.tokens.token(self.token_id),
             origin=self.origin,
-            logprob=score and score.logprob,
             processed_probability=self.processed_probability,
-            rank=score and score.rank,
-            entropy_bits=score and score.entropy_bits,
             branches=len(self.parent.children) if self.parent else 1,
             template=self.template,
         )
+        if self.score is None:
+            return token
+        score = self.score
+        return replace(token, logprob=score.logprob, rank=score.rank, entropy_bits=score.entropy_bits)
 
 
 class Session:
@@ -80,11 +80,13 @@ class Session:
         self._stream = RandomStream()
         self._first = self._stream.start(seed)  # the stream's beginning, for the first token after the prompt
         self._nodes: list[Node] = []
+        self._prompt: list[Node] = []
         self._line: list[Node] = []
         self._ids: list[int] = []  # of the context: the line up to the place
-        self.prompt_length = 0
+        self._prompt_on_line = 0  # how many tokens of the prompt the line begins with: all, unless it branches off there
         self._logits: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
         self._scores: tuple[int, Scores] | None = None  # of the place last looked at, with its ranking
+        self._untold: Reading | None = None  # of the prompt, until a frame has told what it cost
 
     # -- the text
 
@@ -97,13 +99,18 @@ class Session:
         return len(self._ids)
 
     @property
+    def prompt_length(self) -> int:
+        """How many tokens of the context are the prompt's."""
+        return min(self._prompt_on_line, self.place)
+
+    @property
     def token_ids(self) -> list[int]:
         """The context's tokens after the prompt."""
         return self._ids[self.prompt_length :]
 
     @property
     def prompt_token_ids(self) -> list[int]:
-        return [node.token_id for node in self._line[: self.prompt_length]]
+        return self._ids[: self.prompt_length]
 
     @property
     def text(self) -> str:
@@ -139,16 +146,28 @@ class Session:
         progress: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
-        """Read a new prompt and start from its end. If that fails or is cancelled, the text before stays.
-
-        Raises:
-            StudioError: nothing to read, too long for the context, cancelled, or the model failed.
-        """
+        """Read a new prompt and start from its end; see `begin`. `chat` puts it into the model's chat template."""
         ids, template = self.encode(text, chat=chat)
         if not ids:
             raise StudioError("This model cannot begin with an empty text; type a prompt.")
+        self.begin(ids, template, progress=progress, cancelled=cancelled)
+
+    def begin(
+        self,
+        ids: list[int],
+        template: list[bool] | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        """Read these ids as the prompt and start from its end. If that fails or is cancelled, the text before stays.
+
+        `template` marks the ids that a chat template added. Raises StudioError: too long for the context, cancelled, or
+        the model failed.
+        """
+        template = template or [False] * len(ids)
         # What both prompts begin with has been scored already.
-        known = self._line[: self.prompt_length]
+        known = self._prompt
         same = next((i for i, (n, t) in enumerate(zip(known, ids, strict=False)) if n.token_id != t), len(known))
         same = min(same, len(ids))
         reading = self.model.read(ids, score_from=max(1, same), progress=progress, cancelled=cancelled)
@@ -158,15 +177,12 @@ class Session:
         nodes: list[Node] = []
         for token_id, added, score in zip(ids, template, scores, strict=True):
             node = Node(len(nodes), nodes[-1] if nodes else None, token_id, "prompt", score, template=added)
-            if nodes:
-                nodes[-1].children.append(node)
             nodes.append(node)
-        nodes[-1].state = self._first
-        self._nodes, self._line, self._ids = nodes, list(nodes), list(ids)
-        self.prompt_length = len(ids)
+        self._prompt = nodes
         self._logits.clear()
-        self._scores = None
+        self.restart()
         self._remember(nodes[-1].id, reading)
+        self._untold = reading
 
     def encode(self, text: str, *, chat: bool = False) -> tuple[list[int], list[bool]]:
         """The ids of a prompt, and for each whether the chat template added it."""
@@ -214,14 +230,16 @@ class Session:
             child = Node(len(self._nodes), here, choice.token.id, origin)
             self._nodes.append(child)
             here.children.append(child)
-        child.origin = origin
-        child.score = TokenScore(choice.logprob, choice.rank, frame.entropy_bits)
-        child.processed_probability = choice.processed_probability
-        child.state = None  # follows from this place's, whose seed may have changed since
+        if child.origin != "prompt":
+            child.origin = origin
+            child.score = TokenScore(choice.logprob, choice.rank, frame.entropy_bits)
+            child.processed_probability = choice.processed_probability
+            child.state = None  # follows from this place's, whose seed may have changed since
         self._ids.append(child.token_id)
         if here.ahead is not child:
             here.ahead = child
             self._line[self.place - 1 :] = self._ahead_from(child)
+            self._prompt_on_line = self._shared_with_prompt()
         return child
 
     def back(self) -> bool:
@@ -249,6 +267,7 @@ class Session:
             parent.ahead = child
         self._line = path[:-1] + self._ahead_from(node)
         self._ids = [n.token_id for n in path]
+        self._prompt_on_line = self._shared_with_prompt()
 
     def next_branch(self, node_id: int) -> None:
         """Put the next of the continuations tried at this node's place on the page, and go to its end."""
@@ -261,15 +280,16 @@ class Session:
 
     def restart(self) -> None:
         """Back to the prompt alone; every branch is forgotten, and the stream is at its beginning."""
-        self._line = self._line[: self.prompt_length]
-        self._nodes = list(self._line)
-        self._ids = self.prompt_token_ids
-        if self._line:
-            last = self._line[-1]
-            last.children, last.ahead, last.state = [], None, self._first
-            for node_id in [n for n in self._logits if n >= len(self._nodes)]:
-                del self._logits[node_id]
-            self._scores = None
+        for node, following in zip(self._prompt, [*self._prompt[1:], None], strict=True):
+            node.children, node.ahead, node.state = [following] if following else [], following, None
+        if self._prompt:
+            self._prompt[-1].state = self._first
+        self._nodes, self._line = list(self._prompt), list(self._prompt)
+        self._ids = [node.token_id for node in self._prompt]
+        self._prompt_on_line = len(self._prompt)
+        for node_id in [n for n in self._logits if n >= len(self._nodes)]:
+            del self._logits[node_id]
+        self._scores = None
 
     # -- settings: they change what a frame shows and what the next step takes, and run no forward
 
@@ -295,6 +315,9 @@ class Session:
         started = time.perf_counter()
         node = self.here
         scores, reading = self._scores_here()
+        if reading is None and self._untold is not None and node is self._prompt[-1]:
+            reading, self._untold = self._untold, None
+            started -= reading.model_ms / 1000
         trace = self._chain.run(scores, Context(self._ids, self.prompt_length))
         token_id, draw = choose(trace.result, self.decoding.method, self._stream, self._state_of(node))
         return build_frame(
@@ -303,7 +326,7 @@ class Session:
             forced if forced is not None else token_id,
             draw,
             top=self.top,
-            step=self.place - self.prompt_length + 1,
+            step=self.place - self.prompt_length + 1 if self.place >= self._prompt_on_line else 0,
             node=node.id,
             context_length=self.place,
             origin="drawn" if forced is None else "forced",
@@ -371,6 +394,10 @@ class Session:
         if not 0 <= node_id < len(self._nodes):
             raise StudioError("That token is no longer part of this text.")
         return self._nodes[node_id]
+
+    def _shared_with_prompt(self) -> int:
+        pairs = enumerate(zip(self._line, self._prompt, strict=False))
+        return next((i for i, (ours, prompts) in pairs if ours is not prompts), min(len(self._line), len(self._prompt)))
 
     def _ahead_from(self, node: Node) -> list[Node]:
         line = [node]

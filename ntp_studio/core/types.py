@@ -128,7 +128,7 @@ class StepFrame:
     `origin` tells whether `choice` is what the draw gives here or was forced by a person.
     """
 
-    step: int  # 1 is the first token after the prompt
+    step: int  # 1 is the first token after the prompt, 0 is a place inside the prompt
     node: int  # the session-tree node whose continuation this is
     context_length: int
     vocab_size: int

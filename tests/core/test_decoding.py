@@ -174,9 +174,9 @@ def test_properties_of_any_chain(values: list[float], stages: list[Stage], histo
     assert result.probabilities.sum() == pytest.approx(1.0)
     assert set(result.ids.tolist()) <= set(np.flatnonzero(np.isfinite(before)).tolist()), "nothing comes back"
     for step in trace.stages:
-        kept = np.isin(step.before.ids[step.before.order], step.after.ids)
+        kept = np.isin(step.before.top(step.before.count), step.after.ids)
         if not isinstance(step.stage, RepetitionPenalty):
-            assert np.array_equal(step.before.ids[step.before.order][kept], step.after.ids[step.after.order])
+            assert np.array_equal(step.before.top(step.before.count)[kept], step.after.top(step.after.count))
         assert 0 <= step.report().mass <= 1
 
 
@@ -185,7 +185,8 @@ def test_ranking_is_by_logit_then_id(values: list[float], n: int) -> None:
     scores = Scores.of(np.array(values))
     wanted = sorted(scores.ids.tolist(), key=lambda i: (-values[i], i))
     assert scores.top(n).tolist() == wanted[:n]
-    assert scores.ids[scores.order].tolist() == wanted
+    assert scores.top(scores.count).tolist() == wanted
+    assert Scores.of(np.array(values)).top(scores.count).tolist() == wanted
     assert scores.best == wanted[0]
 
 

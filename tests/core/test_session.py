@@ -171,6 +171,28 @@ def test_rewind_branch_and_return() -> None:
     assert session.token_ids == first
 
 
+def test_branching_off_inside_the_prompt() -> None:
+    lm = tiny.model("gpt2")
+    session = lm.start(PROMPT, seed=1)
+    session.step()
+    prompt = session.prompt_token_ids
+    session.go_to(session.page()[1].node)
+    assert session.token_ids == []
+    assert session.prompt_token_ids == prompt[:2]
+    assert session.frame().step == 0
+    assert len(session.page()) == len(prompt) + 1
+    session.force(prompt[2])
+    assert session.page()[2].origin == "prompt", "taking the prompt's own token follows the prompt"
+    session.back()
+    session.force(9)
+    assert (session.prompt_token_ids, session.token_ids) == (prompt[:2], [9])
+    assert session.frame().step == 2
+    session.step()
+    session.restart()
+    assert session.prompt_token_ids == prompt
+    assert session.page() == lm.start(PROMPT).page()
+
+
 def test_prompt_tokens_carry_their_own_figures() -> None:
     lm = tiny.model("gpt2")
     session = lm.start(PROMPT)
@@ -271,7 +293,7 @@ def test_any_walk_keeps_line_ids_and_text_together(moves: list[str], luck: int) 
         elif move == "forward":
             session.forward()
         elif move == "go":
-            session.go_to(int(rng.integers(0, len(session._nodes))))
+            session.go_to(int(rng.integers(0, len(session._nodes))))  # inside the prompt too
         elif move == "branch":
             forks = [t.node for t in session.page() if t.branches > 1]
             if forks:

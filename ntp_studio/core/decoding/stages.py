@@ -170,7 +170,7 @@ class TopK(Stage):
             return scores, Note()
         if k >= scores.count:
             return scores, Note(f"k = {k:,} is more than the {scores.count:,} left")
-        limit = float(scores.values[scores.order[k - 1]])
+        limit = float(scores.values[scores.ranked(k)[-1]])
         kept = int(np.count_nonzero(scores.values >= limit))
         tie = f" (tie: {kept:,} kept)" if kept > k else ""
         return scores.first(kept), Note(f"logit ≥ {limit:.2f}{tie}", limit)
@@ -203,9 +203,13 @@ class TopP(Stage):
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.top_p == 1:  # not cumulative ≥ 1, which would cut what rounding put beyond it
             return scores, Note()
-        cumulative = np.cumsum(scores.probabilities[scores.order])
-        kept = int(np.searchsorted(cumulative, self.top_p - TOLERANCE)) + 1
-        kept = min(kept, scores.count)
+        ranked = 256  # mostly more than enough, and a full sort is the costliest part of a step
+        while True:
+            cumulative = np.cumsum(scores.probabilities[scores.ranked(ranked)])
+            if cumulative[-1] >= self.top_p - TOLERANCE or ranked >= scores.count:
+                break
+            ranked *= 16
+        kept = min(int(np.searchsorted(cumulative, self.top_p - TOLERANCE)) + 1, scores.count)
         return scores.first(kept), Note(f"{cumulative[kept - 1]:.1%} in {kept:,} tokens", float(cumulative[kept - 1]))
 
     def reason(self, token_id: int, before: Scores, note: Note) -> str:

@@ -1,0 +1,212 @@
+"""`ntp-studio bench`: what the studio costs on top of the bare model, as ratios measured in the same run.
+
+Machines are shared and noisy, so the bare thing and the studio take turns, a few tokens each, and medians are compared.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ntp_studio import messages as m
+from ntp_studio.core import checkpoints
+from ntp_studio.core.decoding import settings_from_names
+from ntp_studio.core.model import LanguageModel
+from ntp_studio.core.session import Session
+from ntp_studio.core.types import DecodingSettings
+from ntp_studio.engine import Engine
+
+PROMPT = "Once upon a time, in a village by the sea, there lived a young fisherman who had a dream."
+TURN = 5  # tokens in a row for each side
+USUAL = {"temperature": 0.8, "top_k": 40.0, "top_p": 0.95, "min_p": 0.05}
+LARGE_VOCABULARY = 151_936
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure: `value` in `unit`, and the bound it is held to where there is one."""
+
+    name: str
+    value: float
+    unit: str
+    bound: float | None = None
+    detail: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        return {"event": "bench"} | asdict(self)
+
+    def line(self) -> str:
+        bound = "" if self.bound is None else f"  (bound {self.bound:g}{'' if self.value <= self.bound else ', EXCEEDED'})"
+        return f"{self.name:<58} {self.value:8.3f} {self.unit}{bound}  {self.detail}"
+
+
+def run_all(path: str, device: str, dtype: str, *, tokens: int) -> Iterator[Row]:
+    """Every figure for one model, as it becomes known."""
+    model = checkpoints.load(path, device=device, dtype=dtype)
+    yield Row("load", model.info.load_ms / 1000, "s", detail=f"{model.info.name}, {model.info.device} {model.info.dtype}")
+    for name, settings in (("all stages off", DecodingSettings()), ("usual settings", settings_from_names(USUAL))):
+        bare, studio, own = step_times(model, tokens, settings)
+        detail = f"bare {bare:.2f} ms, studio {studio:.2f} ms"
+        yield Row(f"step over bare cached forward, {name}", studio / bare, "×", 1.05, detail)
+        if name == "usual settings":
+            yield Row("the studio's own share of a step", own, "ms")
+    yield Row("step over generate(output_scores=True), per token", *against_generate(model, tokens))
+    long = min(2000, model.info.context_length - tokens - 50)
+    if long > 200:
+        short_own = step_times(model, tokens, settings_from_names(USUAL), context=50)[2]
+        long_own = step_times(model, tokens, settings_from_names(USUAL), context=long)[2]
+        detail = f"{short_own:.2f} ms → {long_own:.2f} ms"
+        yield Row(f"own share at {long} tokens of context over at 50", long_own / short_own, "×", 1.3, detail)
+    yield Row(f"redraw after a setting at {LARGE_VOCABULARY:,} tokens", redraw_time(), "ms", 16.0, "no forward")
+
+
+class Bare:
+    """The forward loop anybody would write: one token in, its logits out, the cache kept."""
+
+    def __init__(self, model: LanguageModel, ids: list[int]) -> None:
+        import torch
+
+        self._torch, self._network = torch, model.network
+        self._device = model.network.device
+        with torch.inference_mode():
+            output = self._network(input_ids=torch.tensor([ids], device=self._device), use_cache=True)
+        self._cache, self._next = output.past_key_values, output.logits[:, -1:].argmax(-1)
+
+    def __call__(self) -> None:
+        with self._torch.inference_mode():
+            output = self._network(input_ids=self._next, past_key_values=self._cache, use_cache=True)
+            self._cache = output.past_key_values
+            self._next = output.logits[:, -1:].argmax(-1)
+            self._next.cpu()  # waits for an accelerator
+
+
+class Driven:
+    """The studio as the window drives it, without a thread: a Step command in, frames out."""
+
+    def __init__(self, model: LanguageModel, ids: list[int], settings: DecodingSettings) -> None:
+        self.frames: list[m.FrameReady] = []
+        self.engine = Engine(self._heard)
+        session = Session(model, decoding=settings)
+        session.begin(ids)
+        self.engine.adopt(m.MAIN, session)
+
+    def _heard(self, event: m.Event) -> None:
+        if isinstance(event, m.FrameReady):
+            self.frames.append(event)
+
+    def __call__(self) -> None:
+        self.engine.send(m.Step())
+        self.engine.run_pending()
+
+
+def step_times(
+    model: LanguageModel, tokens: int, settings: DecodingSettings, *, context: int = 0
+) -> tuple[float, float, float]:
+    """(bare forward, studio step, studio's own share) in ms, medians; at `context` tokens of text if given."""
+    ids = model.tokens.encode(PROMPT)
+    while len(ids) < context:
+        ids = (ids + ids)[:context]
+    model.forget()
+    bare, studio = Bare(model, ids), Driven(model, ids, settings)
+    bare_times: list[float] = []
+    studio_times: list[float] = []
+    for _ in range(3):
+        bare()
+        studio()
+    studio.frames.clear()
+    while len(studio_times) < tokens:
+        bare_times += timed(bare, TURN)
+        studio_times += timed(studio, TURN)
+    own = [total - f.frame.model_ms for total, f in zip(studio_times, studio.frames, strict=True)]
+    return statistics.median(bare_times), statistics.median(studio_times), statistics.median(own)
+
+
+def timed(action: Callable[[], object], times: int) -> list[float]:
+    """How long each of `times` calls took, in ms."""
+    took = []
+    for _ in range(times):
+        started = time.perf_counter()
+        action()
+        took.append((time.perf_counter() - started) * 1000)
+    return took
+
+
+def against_generate(model: LanguageModel, tokens: int) -> tuple[float, str, float, str]:
+    import torch
+
+    ids = model.tokens.encode(PROMPT)
+    inputs = torch.tensor([ids], device=model.network.device)
+    options = {"do_sample": True, "temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
+
+    def generate() -> None:
+        with torch.inference_mode():
+            model.network.generate(
+                inputs,
+                attention_mask=torch.ones_like(inputs),
+                max_new_tokens=tokens,
+                min_new_tokens=tokens,
+                output_scores=True,
+                return_dict_in_generate=True,
+                pad_token_id=0,
+                **options,
+            )
+
+    def studio() -> None:
+        model.forget()
+        driven = Driven(model, ids, settings_from_names(USUAL))
+        for _ in range(tokens):
+            driven()
+
+    theirs, ours = [], []
+    for _ in range(3):
+        theirs += timed(generate, 1)
+        ours += timed(studio, 1)
+    a, b = statistics.median(theirs) / tokens, statistics.median(ours) / tokens
+    return b / a, "×", 1.0, f"generate {a:.2f} ms, studio {b:.2f} ms per token, prompt included"
+
+
+def redraw_time(changes: int = 40) -> float:
+    """Median ms from a changed setting to its frame, on random logits of a large vocabulary: no model takes part."""
+    from ntp_studio.core.decoding import Chain, Context, Scores
+    from ntp_studio.core.decoding.draw import RandomStream, choose
+    from ntp_studio.core.frames import build_frame
+    from ntp_studio.core.tokens import CharacterTokens
+    from ntp_studio.core.types import ModelInfo
+
+    rng = np.random.default_rng(0)
+    logits = (rng.standard_normal(LARGE_VOCABULARY) * 3).astype(np.float32)
+    info = ModelInfo("random logits", "", "", "", 0, LARGE_VOCABULARY, 4096, 0)
+    tokens = CharacterTokens({i: chr(0x4E00 + i % 20000) for i in range(LARGE_VOCABULARY)})
+    model = LanguageModel(_NoNetwork(), tokens, info)
+    scores, stream = Scores.of(logits), RandomStream()
+    state = stream.start(0)
+    history = rng.integers(0, LARGE_VOCABULARY, 500).tolist()
+    turn = iter(range(10**6))
+
+    def redraw() -> None:
+        started = time.perf_counter()
+        values = USUAL | {"temperature": 0.5 + 0.01 * next(turn), "repetition_penalty": 1.1}
+        trace = Chain.of(settings_from_names(values)).run(scores, Context(history, 10))
+        token_id, draw = choose(trace.result, "race", stream, state)
+        build_frame(
+            model, trace, token_id, draw, top=40, step=1, node=0, context_length=500, origin="drawn", model_ms=0.0,
+            note="", started=started,
+        )  # fmt: skip
+
+    redraw()
+    return statistics.median(timed(redraw, changes))
+
+
+class _NoNetwork:
+    """Stands where a network would: nothing may call it."""
+
+    generation_config = None
+    config = None
+
+    def forward(self) -> None:
+        raise AssertionError("a redraw must not run the model")

@@ -1,0 +1,191 @@
+"""Everything that can be asked of the window, in one table: menus, toolbar, shortcuts and list of keys come from it.
+
+Each QAction's objectName is its id. Keys without Ctrl (letters, Space, arrows, Enter) would disturb typing:
+`ntp_studio.ui.typing_guard`, which comes with the table, keeps them from firing then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
+
+from ntp_studio.ui.typing_guard import TypingGuard
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One row of the table. `keys` are portable key names apart by spaces, the first is the one shown."""
+
+    id: str
+    text: str
+    keys: str
+    tip: str
+    checkable: bool = False
+
+    @property
+    def shortcuts(self) -> tuple[str, ...]:
+        return tuple(self.keys.split())
+
+
+@dataclass(frozen=True, slots=True)
+class ActionGroup:
+    """Rows that belong together: one menu, one section of the list of keys. None is a line between rows."""
+
+    title: str
+    rows: tuple[ActionSpec | None, ...]
+
+    @property
+    def specs(self) -> tuple[ActionSpec, ...]:
+        return tuple(row for row in self.rows if row is not None)
+
+
+_ROLES = {"quit": QAction.MenuRole.QuitRole, "about": QAction.MenuRole.AboutRole}
+
+
+class Actions(QObject):
+    """The QActions of one window, by id; their shortcuts work anywhere in that window."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self.groups = self._table()
+        self._actions: dict[str, QAction] = {}
+        for spec in (spec for group in self.groups for spec in group.specs):
+            action = QAction(spec.text, window)
+            action.setObjectName(spec.id)
+            action.setShortcuts([QKeySequence(key) for key in spec.shortcuts])
+            action.setCheckable(spec.checkable)
+            action.setMenuRole(_ROLES.get(spec.id, QAction.MenuRole.NoRole))
+            action.setStatusTip(spec.tip)
+            action.setToolTip(f"{spec.tip} ({key_text(spec.shortcuts[0])})" if spec.keys else spec.tip)
+            self._actions[spec.id] = action
+        window.addActions(list(self._actions.values()))
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            self._guard = TypingGuard(app, self)
+
+    def __getitem__(self, action_id: str) -> QAction:
+        return self._actions[action_id]
+
+    def __iter__(self) -> Iterator[QAction]:
+        return iter(self._actions.values())
+
+    def spec(self, action_id: str) -> ActionSpec:
+        return next(spec for group in self.groups for spec in group.specs if spec.id == action_id)
+
+    def menus(self, parent: QWidget) -> list[QMenu]:
+        """One menu for each group, for a menu bar or a menu button."""
+        menus = []
+        for group in self.groups:
+            menu = QMenu(group.title, parent)
+            for row in group.rows:
+                if row is None:
+                    menu.addSeparator()
+                else:
+                    menu.addAction(self._actions[row.id])
+            menus.append(menu)
+        return menus
+
+    def _table(self) -> tuple[ActionGroup, ...]:
+        tr, row = self.tr, ActionSpec
+        return (
+            ActionGroup(
+                tr("Model"),
+                (
+                    row("open_model", tr("Open model file…"), "Ctrl+O", tr("Open a checkpoint file")),
+                    row("open_folder", tr("Open model folder…"), "Ctrl+Shift+O", tr("Open a checkpoint folder")),
+                    None,
+                    row("export", tr("Export…"), "Ctrl+E", tr("Save the text with all its figures")),
+                    None,
+                    row("quit", tr("Quit"), "Ctrl+Q", tr("Close the studio")),
+                ),
+            ),
+            ActionGroup(
+                tr("Text"),
+                (
+                    row("step", tr("Step"), "Right", tr("Take the drawn token and show the next distribution")),
+                    row("back", tr("Back"), "Left", tr("Go one token back; the way ahead stays on the page")),
+                    row("forward", tr("Forward"), "Shift+Right", tr("Go one token along the text already there")),
+                    row("go_to_end", tr("Go to the end"), "End", tr("Go to the end of the text already there")),
+                    None,
+                    row("play", tr("Play"), "Space", tr("Step on its own, or pause")),
+                    row("faster", tr("Faster"), "+ =", tr("Play more tokens a second")),
+                    row("slower", tr("Slower"), "-", tr("Play fewer tokens a second")),
+                    row("cancel", tr("Stop"), "Esc", tr("Pause, or cancel what is being loaded")),
+                    None,
+                    row("restart", tr("Restart"), "R", tr("Back to the prompt, with the same seed")),
+                    row("edit_prompt", tr("Edit the prompt"), "F2", tr("Change the text the model goes on from")),
+                ),
+            ),
+            ActionGroup(
+                tr("Next token"),
+                (
+                    row("select_next", tr("Next candidate"), "Down", tr("Choose the candidate below")),
+                    row("select_previous", tr("Previous candidate"), "Up", tr("Choose the candidate above")),
+                    row(
+                        "force_selected",
+                        tr("Take the chosen candidate"),
+                        "Return Enter",
+                        tr("Take the chosen candidate instead of the drawn token"),
+                    ),
+                    row("find_token", tr("Find a token"), "Ctrl+F", tr("Look for any token of the vocabulary")),
+                    None,
+                    row("new_seed", tr("New seed"), "Ctrl+R N", tr("Draw with another seed from here on")),
+                    row("greedy", tr("Greedy"), "G", tr("Always take the most likely token"), checkable=True),
+                ),
+            ),
+            ActionGroup(
+                tr("View"),
+                (
+                    row(
+                        "toggle_decoding_panel",
+                        tr("Decoding chain"),
+                        "Ctrl+1",
+                        tr("Show or hide the decoding chain"),
+                        checkable=True,
+                    ),
+                    row(
+                        "toggle_next_panel",
+                        tr("Next token"),
+                        "Ctrl+2",
+                        tr("Show or hide the next token's distribution"),
+                        checkable=True,
+                    ),
+                    row(
+                        "toggle_timeline", tr("Timeline"), "Ctrl+3", tr("Show or hide the timeline"), checkable=True
+                    ),
+                    row("table_view", tr("Table view"), "Ctrl+4", tr("Candidates as a table"), checkable=True),
+                    row("log_scale", tr("Logarithmic scale"), "L", tr("Make small probabilities seen"), checkable=True),
+                    None,
+                    row("theme", tr("Light or dark"), "Ctrl+T", tr("Change between light and dark")),
+                    row("zoom_in", tr("Larger text"), "Ctrl++ Ctrl+=", tr("Make the text larger")),
+                    row("zoom_out", tr("Smaller text"), "Ctrl+-", tr("Make the text smaller")),
+                    row("zoom_reset", tr("Normal text size"), "Ctrl+0", tr("Back to the usual text size")),
+                    row("full_screen", tr("Full screen"), "F11", tr("Fill the screen"), checkable=True),
+                ),
+            ),
+            ActionGroup(
+                tr("Help"),
+                (
+                    row("keys_help", tr("Keys"), "F1", tr("List all keys")),
+                    row("about", tr("About NTP Studio"), "", tr("Version and licences")),
+                ),
+            ),
+        )
+
+
+_ARROWS = {"Right": "→", "Left": "←", "Up": "↑", "Down": "↓", "Return": "Enter"}
+
+
+def key_text(key: str) -> str:
+    """A key as it is printed on a key cap: arrows as arrows, the rest as this system writes it."""
+    modifiers, _, last = key.rpartition("+")
+    if last not in _ARROWS:
+        return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
+    if not modifiers:
+        return _ARROWS[last]
+    # The system's way to write the modifiers, with the arrow in place of a letter.
+    return QKeySequence(modifiers + "+A").toString(QKeySequence.SequenceFormat.NativeText)[:-1] + _ARROWS[last]

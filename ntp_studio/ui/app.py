@@ -1,0 +1,221 @@
+"""The program with a window: how it starts, and how it ends.
+
+Start, in this order: is there a display? (Qt would abort) -> on Windows torch (it fails to import after Qt there) -> Qt ->
+the window on screen -> the worker thread -> torch, in that thread, with the first model.
+
+End, on one path from the window's close button, Quit and Ctrl+C: refuse commands, cancel, close the bridge, wait for the
+worker, save the settings, quit. A worker that does not end in time is left behind by `os._exit`: torch aborts the process if
+one of its threads is alive when Python is torn down.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import logging.handlers
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+
+import platformdirs
+
+from ntp_studio import settings as settings_file
+from ntp_studio.arguments import window_parser
+from ntp_studio.core.decoding import settings_from_names
+from ntp_studio.settings import Settings
+from ntp_studio.ui.display import require_display
+
+if sys.platform == "win32":
+    import torch  # noqa: F401, TID253  (see above)
+
+try:
+    from PySide6.QtCore import QObject, QSocketNotifier, QTimer, Slot
+    from PySide6.QtWidgets import QApplication
+except ImportError as error:  # a system library that Qt is linked against
+    from ntp_studio.ui.display import SETUP, NoDisplay
+
+    raise NoDisplay(f"Qt cannot be loaded ({error}); {SETUP}.") from error
+
+from dataclasses import replace
+
+from ntp_studio import __version__
+from ntp_studio import messages as m
+from ntp_studio.engine import Engine
+from ntp_studio.ui.bridge import Bridge
+from ntp_studio.ui.controller import Controller
+from ntp_studio.ui.main_window import MainWindow
+from ntp_studio.ui.style import apply_style
+from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.typing_guard import TypingGuard
+
+log = logging.getLogger(__name__)
+JOIN_SECONDS = 10.0
+
+
+class Studio(QObject):
+    """Owns what must be started and ended: engine, bridge, window, settings."""
+
+    def __init__(self, app: QApplication, settings: Settings, *, remember: bool = True) -> None:
+        super().__init__()
+        self.app = app
+        self._remember = remember
+        self._ended = False
+        self.theme = Theme()
+        self.theme.changed.connect(self._restyle)
+        self.theme.choose(settings.theme)
+        self.window = MainWindow(self.theme, settings)
+        self.engine = Engine(self._post)
+        self.bridge = Bridge(self._deliver, self)
+        self.controller = Controller(self.window, self.engine, settings)
+        self.guard = TypingGuard(app)
+        self.window.closing.connect(self.shutdown)
+
+    def _post(self, event: m.Event) -> None:
+        self.bridge.post(event)
+
+    def _deliver(self, events: list[m.Event]) -> None:
+        self.controller.handle(events)
+
+    @Slot()
+    def _restyle(self) -> None:
+        apply_style(self.app, self.theme.palette)
+
+    @Slot()
+    def start(self) -> None:
+        """Start the worker; what was sent before waits in its queue."""
+        self.engine.start()
+        self.engine.send(m.ListModels(recent=self.controller.settings.recent_models))
+
+    @Slot()
+    def shutdown(self) -> None:
+        """End everything, once; see the module's docstring."""
+        if self._ended:
+            return
+        self._ended = True
+        # What the settings need is read while the window still stands.
+        settings = self.window.arrangement(self.controller.settings)
+        settings = replace(settings, theme=self.theme.choice)
+        self.window.hide()
+        self.bridge.close()
+        ended = self.engine.stop(JOIN_SECONDS)
+        if self._remember:
+            try:
+                settings_file.save(settings)
+            except OSError as error:
+                log.warning("The settings could not be saved: %s", error)
+        if not ended:
+            log.error("The worker did not end within %s s", JOIN_SECONDS)
+            logging.shutdown()
+            os._exit(0)
+        self.app.quit()
+
+
+def build(argv: Sequence[str] = (), *, settings: Settings | None = None) -> tuple[QApplication, MainWindow]:
+    """The real program, for tests and scripts: (application, window). The worker is started by the event loop.
+
+    `window.studio` owns the rest; its `shutdown()` must be called at the end (closing the window does). With `settings`
+    nothing is read from or written to a person's own.
+    """
+    return _build(window_parser().parse_args(list(argv)), settings)
+
+
+def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApplication, MainWindow]:
+    app = QApplication.instance() or QApplication(["ntp-studio"])
+    assert isinstance(app, QApplication)
+    app.setApplicationName("ntp-studio")
+    app.setApplicationDisplayName("NTP Studio")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName("ntp-studio")
+    remember = settings is None
+    chosen = settings_file.load() if settings is None else settings
+    changes = {"theme": options.theme, "seed": options.seed}
+    if options.settings or options.greedy:
+        changes["decoding"] = settings_from_names(dict(options.settings), greedy=options.greedy)
+    for name in ("device", "dtype"):
+        if getattr(options, name) != "auto":
+            changes[name] = getattr(options, name)
+    chosen = replace(chosen, **{name: value for name, value in changes.items() if value is not None})
+    studio = Studio(app, chosen, remember=remember)
+    window = studio.window
+    window.studio = studio  # type: ignore[attr-defined]
+    if options.prompt is not None:
+        window.text.set_prompt_text(options.prompt)
+        studio.controller.set_prompt(options.prompt, options.chat)
+        window.notice.clear()
+    if options.model:
+        studio.controller.open_model(options.model[0])
+    QTimer.singleShot(0, studio.start)
+    return app, window
+
+
+def run(options: argparse.Namespace) -> int:
+    """Open the window and stay until it is closed; or draw it into a file."""
+    if options.screenshot:
+        from ntp_studio.ui.screenshot import take
+
+        return take(options)
+    require_display()
+    _log_to_file(debug=options.debug)
+    app, window = _build(options, None)
+    interrupts = Interrupts(window)
+    window.show()
+    status = app.exec()
+    window.studio.shutdown()  # type: ignore[attr-defined]
+    interrupts.close()
+    return int(status)
+
+
+class Interrupts(QObject):
+    """Ctrl+C and a polite kill close the window: a byte on a socket wakes Qt, which otherwise never returns to Python."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        self._ours.setblocking(False)
+        self._theirs = theirs
+        self._old = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._noted)
+        self._notifier = QSocketNotifier(self._ours.fileno(), QSocketNotifier.Type.Read, self)
+        self._notifier.activated.connect(self._woken)
+
+    def _noted(self, number: int, frame: FrameType | None) -> None:
+        """Python must have a handler, or it would not write the byte."""
+
+    @Slot()
+    def _woken(self) -> None:
+        self._ours.recv(64)
+        self._window.close()
+
+    def close(self) -> None:
+        self._notifier.setEnabled(False)
+        signal.set_wakeup_fd(self._old)
+        self._ours.close()
+        self._theirs.close()
+
+
+def _log_to_file(*, debug: bool) -> None:
+    """The log that error messages speak of: a few megabytes, in the place each system keeps such files."""
+    folder = platformdirs.user_log_path("ntp-studio", appauthor=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(folder / "studio.log", maxBytes=2**20, backupCount=2)
+    except OSError:
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
+    handler.setLevel(logging.DEBUG if debug else logging.INFO)
+    logger = logging.getLogger("ntp_studio")
+    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    logger.addHandler(handler)
+    if not debug:
+        logger.propagate = False
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        logger.error("uncaught", exc_info=(kind, error, trace))
+
+    sys.excepthook = hook

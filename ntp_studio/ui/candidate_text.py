@@ -1,0 +1,205 @@
+"""A distribution's figures in words: percentages that never round to an untruth, and the arithmetic behind a bar.
+
+Token text is data: nothing here adds markup, and whoever shows these strings must show them as plain text.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication
+
+from ntp_studio.core.types import Candidate, DrawReport, Origin, StepFrame
+
+# What people call a stage, by the name it has in settings and reports. A stage that is not listed keeps its own name.
+STAGE_LABELS = {
+    "temperature": "temperature",
+    "dynamic_temperature": "dynamic temperature",
+    "quadratic": "quadratic smoothing",
+    "top_k": "top-k",
+    "top_p": "top-p",
+    "min_p": "min-p",
+    "typical": "typical-p",
+    "typical_p": "typical-p",
+    "epsilon": "epsilon",
+    "epsilon_cutoff": "epsilon",
+    "eta": "eta",
+    "eta_cutoff": "eta",
+    "top_h": "top-H",
+    "top_n_sigma": "top-nσ",
+    "top_nsigma": "top-nσ",
+    "top_a": "top-a",
+    "tfs": "tail-free",
+    "tfs_z": "tail-free",
+    "tail_free": "tail-free",
+    "xtc": "XTC",
+    "dry": "DRY",
+    "mirostat": "mirostat",
+    "no_repeat_ngram": "no-repeat n-gram",
+    "no_repeat_ngram_size": "no-repeat n-gram",
+    "min_new_tokens": "minimum length",
+    "logit_bias": "logit bias",
+    "bad_words": "ban",
+    "ban": "ban",
+}
+
+DASH = "—"
+MINUS = "−"
+# Closer to one than this is float rounding, not a second token with some probability left.
+_WHOLE = 1.0 - 1e-9
+
+
+def stage_label(name: str) -> str:
+    return STAGE_LABELS.get(name, name)
+
+
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+def percent(probability: float) -> str:
+    """A probability in at most six characters: `16.3%`, `0.25%`, `<0.01%`, `>99.9%`; `—` for NaN.
+
+    Nothing above zero reads as zero, and nothing short of certain reads as 100 %.
+    """
+    if math.isnan(probability):
+        return DASH
+    if probability <= 0.0:
+        return "0%"
+    if probability >= _WHOLE:
+        return "100%"
+    share = probability * 100.0
+    if share < 0.01:
+        return "<0.01%"
+    if round(share, 2) < 1.0:
+        return f"{share:.2f}%"
+    if round(share, 1) >= 100.0:
+        return ">99.9%"
+    return f"{share:.1f}%"
+
+
+def bits(value: float, digits: int = 2) -> str:
+    if not math.isfinite(value):
+        return DASH
+    # Adding zero turns the −0.0 of a certain distribution into 0.0.
+    text = f"{round(value, digits) + 0.0:.{digits}f}"
+    return QCoreApplication.translate("CandidateText", "{value} bits").format(value=text.replace("-", MINUS))
+
+
+def hex_bytes(data: bytes, limit: int = 12) -> str:
+    """`20 68 65`; what goes beyond `limit` bytes is replaced by `…`."""
+    shown = data[:limit].hex(" ").upper()
+    return f"{shown} …" if len(data) > limit else shown
+
+
+def arithmetic(logit: float, log_normalizer: float, probability: float) -> str:
+    """`e^(17.520 − 19.333) = 16.3%`. Three decimals, so that whoever checks it comes out at the same figure."""
+    if not (math.isfinite(logit) and math.isfinite(log_normalizer)):
+        return percent(probability)
+    left = f"{logit:.3f}".replace("-", MINUS)
+    right = f"{log_normalizer:.3f}".replace("-", MINUS)
+    if right.startswith(MINUS):
+        right = f"({right})"
+    return f"e^({left} {MINUS} {right}) = {percent(probability)}"
+
+
+def cut_label(candidate: Candidate) -> str:
+    """`cut by top-p`, or nothing for a token that was kept."""
+    if candidate.cut_by is None:
+        return ""
+    return QCoreApplication.translate("CandidateText", "cut by {stage}").format(stage=stage_label(candidate.cut_by))
+
+
+def processed_percent(candidate: Candidate) -> str:
+    return DASH if candidate.cut_by is not None else percent(candidate.processed_probability)
+
+
+def choice_caption(draw: DrawReport, origin: Origin) -> str:
+    """How the token was chosen, up to the arrow: `race · seed 42 · draw 6`."""
+    translate = QCoreApplication.translate
+    if origin == "forced":
+        return translate("CandidateText", "forced by you")
+    if draw.method == "greedy":
+        return translate("CandidateText", "greedy: most likely")
+    return translate("CandidateText", "race · seed {seed} · draw {number}").format(
+        seed=draw.seed, number=number(draw.position + 1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a hover card says, as plain text: a title (the token), what it is, and captioned lines of arithmetic."""
+
+    title: str
+    subtitle: str
+    lines: tuple[tuple[str, str], ...]
+    hint: str = ""
+
+    def plain(self) -> str:
+        """All of it in one breath, for a screen reader."""
+        parts = [self.title, self.subtitle, *(f"{caption}: {text}" for caption, text in self.lines), self.hint]
+        return ". ".join(part for part in parts if part)
+
+
+def explain(candidate: Candidate, frame: StepFrame | None) -> Explanation:
+    """The figures of one token and how they come about; without a frame the normalizers are not known."""
+    translate = QCoreApplication.translate
+    token = candidate.token
+    subtitle = translate("CandidateText", "id {id} · bytes {bytes}").format(
+        id=number(token.id), bytes=hex_bytes(token.bytes) or DASH
+    )
+    if token.special:
+        subtitle = translate("CandidateText", "special token · {rest}").format(rest=subtitle)
+    normalizer = frame.log_normalizer if frame else math.nan
+    processed_normalizer = frame.processed_log_normalizer if frame else math.nan
+    surprisal = bits(candidate.surprisal_bits, 1)
+    lines = [
+        (
+            translate("CandidateText", "model"),
+            arithmetic(candidate.logit, normalizer, candidate.probability),
+        ),
+        (
+            "",
+            translate("CandidateText", "rank {rank} · surprisal {bits}").format(
+                rank=number(candidate.rank), bits=surprisal
+            ),
+        ),
+    ]
+    after = translate("CandidateText", "after decoding")
+    if candidate.cut_by is not None:
+        lines.append((after, cut_label(candidate)))
+        if candidate.reason:
+            lines.append(("", candidate.reason))
+    else:
+        text = arithmetic(candidate.processed_logit, processed_normalizer, candidate.processed_probability)
+        lines.append((after, text))
+    if frame is not None and frame.choice.token.id == token.id:
+        chosen = translate("CandidateText", "chosen")
+        lines.append((chosen, choice_caption(frame.draw, frame.origin)))
+    hint = translate("CandidateText", "Click or Enter forces it")
+    return Explanation(token.label, subtitle, tuple(lines), hint)
+
+
+def others_label(count: int) -> str:
+    if count == 1:
+        return QCoreApplication.translate("CandidateText", "1 other")
+    return QCoreApplication.translate("CandidateText", "{count} others").format(count=number(count))
+
+
+def explain_others(count: int, probability: float, processed_probability: float, whole: bool = True) -> Explanation:
+    translate = QCoreApplication.translate
+    subtitle = (
+        translate("CandidateText", "every token without a row of its own here")
+        if whole
+        else translate("CandidateText", "tokens that this model's source does not list")
+    )
+    return Explanation(
+        others_label(count),
+        subtitle,
+        (
+            (translate("CandidateText", "model"), percent(probability)),
+            (translate("CandidateText", "after decoding"), percent(processed_probability)),
+        ),
+        translate("CandidateText", "Scroll, or find a token by typing"),
+    )

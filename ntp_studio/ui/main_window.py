@@ -1,0 +1,109 @@
+"""The window: toolbar, three columns, status bar, and what is remembered of their arrangement.
+
+It only puts the parts together; `controller` moves them. Nothing here waits for the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QMainWindow, QSplitter, QVBoxLayout, QWidget
+
+from ntp_studio.settings import Settings
+from ntp_studio.ui.actions import Actions
+from ntp_studio.ui.decoding_panel import DecodingPanel
+from ntp_studio.ui.next_token_panel import NextTokenPanel
+from ntp_studio.ui.notice import Notice
+from ntp_studio.ui.status_bar import StatusBar
+from ntp_studio.ui.text_panel import TextPanel
+from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.toolbar import Toolbar
+
+PANEL_ACTIONS = {"decoding": "toggle_decoding_panel", "next": "toggle_next_panel", "timeline": "toggle_timeline"}
+
+
+class MainWindow(QMainWindow):
+    closing = Signal()
+    dropped = Signal(str)  # a file or folder
+
+    def __init__(self, theme: Theme, settings: Settings) -> None:
+        super().__init__()
+        self.setObjectName("main_window")
+        self.setWindowTitle(self.tr("NTP Studio"))
+        self.setAcceptDrops(True)
+        self.theme = theme
+        self.commands = Actions(self)
+        self.toolbar = Toolbar(self.commands, theme, self)
+        self.notice = Notice(theme, self)
+        self.decoding = DecodingPanel(theme, parent=self)
+        self.text = TextPanel(theme, self)
+        self.next = NextTokenPanel(theme, self)
+        self.status = StatusBar(theme, self)
+
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self.splitter.setObjectName("columns")
+        self.splitter.setChildrenCollapsible(False)
+        for column, stretch in ((self.decoding, 0), (self.text, 1), (self.next, 0)):
+            self.splitter.addWidget(column)
+            self.splitter.setStretchFactor(self.splitter.count() - 1, stretch)
+        house = QWidget(self)
+        floor = QVBoxLayout(house)
+        floor.setContentsMargins(0, 0, 0, 0)
+        floor.setSpacing(0)
+        for part in (self.toolbar, self.notice):
+            floor.addWidget(part)
+        floor.addWidget(self.splitter, 1)
+        floor.addWidget(self.status)
+        self.setCentralWidget(house)
+        self.setMinimumSize(900, 600)
+        self._restore(settings)
+
+    def _restore(self, settings: Settings) -> None:
+        self.resize(1440, 900)
+        self.splitter.setSizes([296, 690, 454])
+        if settings.geometry:
+            self.restoreGeometry(QByteArray(settings.geometry))
+        if settings.splitter:
+            self.splitter.restoreState(QByteArray(settings.splitter))
+        for panel, action in PANEL_ACTIONS.items():
+            shown = panel not in settings.collapsed_panels
+            self.commands[action].setChecked(shown)
+            self.show_panel(panel, shown)
+
+    def show_panel(self, panel: str, shown: bool) -> None:
+        """Show or hide `decoding`, `next` or `timeline`."""
+        if panel == "timeline":
+            self.text.timeline_collapsed = not shown
+        else:
+            {"decoding": self.decoding, "next": self.next}[panel].setVisible(shown)
+
+    def arrangement(self, settings: Settings) -> Settings:
+        """The settings with the present arrangement in them."""
+        return replace(
+            settings,
+            geometry=bytes(self.saveGeometry().data()),
+            splitter=bytes(self.splitter.saveState().data()),
+            collapsed_panels=tuple(p for p, action in PANEL_ACTIONS.items() if not self.commands[action].isChecked()),
+            page_mode=self.text.mode,
+            zoom=self.text.zoom,
+            log_scale=bool(self.next.log_scale),
+        )
+
+    # -- Qt's own words
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        event.accept()
+        self.closing.emit()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.dropped.emit(str(Path(paths[0])))

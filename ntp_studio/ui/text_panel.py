@@ -1,0 +1,371 @@
+"""The middle column: the text as tokens, what is known of one of them, and the timeline; or the prompt editor."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ntp_studio.core.types import PageToken, TokenText
+from ntp_studio.ui.heat_legend import HeatLegend
+from ntp_studio.ui.message_card import MessageCard
+from ntp_studio.ui.mode_tabs import ModeTabs
+from ntp_studio.ui.prompt_editor import PromptEditor
+from ntp_studio.ui.style import set_property
+from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.timeline import Timeline
+from ntp_studio.ui.token_detail import TokenDetail
+from ntp_studio.ui.token_figures import MODES, plain_number
+from ntp_studio.ui.token_page import TokenPage
+
+WIDEST_FIGURES = "8,192 tokens · perplexity 18.4 · context 8,192 / 8,192"
+
+
+class TextPanel(QWidget):
+    """Composes the column and turns clicks on tokens into places of the session."""
+
+    go_to = Signal(int)  # to the place right after this node
+    next_branch = Signal(int)
+    step_requested = Signal()
+    prompt_submitted = Signal(str, bool)
+    prompt_edited = Signal(str, bool)
+    link_open_model = Signal()
+    mode_changed = Signal(str)
+    zoom_changed = Signal(float)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("text_panel")
+        self.setMinimumWidth(380)
+        self._theme = theme
+        self._context = 0
+        self._behind: QWidget | None = None  # what the editor covers and a cancel shows again
+        self._awaiting = False  # a prompt was sent, its text has not come yet
+        self._asked_to_edit = False
+
+        self._page = TokenPage(theme, self)
+        self._detail = TokenDetail(theme, self)
+        self._timeline = Timeline(theme, self)
+        self._editor = PromptEditor(theme, self)
+        self._message = MessageCard(self)
+        self._legend = HeatLegend(theme, self)
+        self._tabs = ModeTabs(self)
+        self._tabs.choose("surprisal")
+        self._stats = QLabel(self)
+        self._stats.setObjectName("text_stats")
+        self._stats.setProperty("role", "muted")
+        self._stats.setToolTip(
+            self.tr(
+                "Perplexity is exp of the mean negative log-probability (model) over the tokens up to the cursor that "
+                "have one: as if the model had chosen among that many equally likely tokens each time."
+            )
+        )
+        self._edit_prompt = QPushButton(self.tr("Edit prompt"), self)
+        self._edit_prompt.setObjectName("edit_prompt")
+        self._edit_prompt.setAccessibleName(self.tr("Edit prompt"))
+        self._progress = QProgressBar(self)
+        self._progress.setTextVisible(False)
+        self._progress.setObjectName("reading_progress")
+        self._reading = QLabel(self)
+        self._reading.setProperty("role", "caption")
+        self._reading.setObjectName("reading_text")
+        self._compose()
+
+        self._page.token_clicked.connect(self._token_clicked)
+        self._page.end_clicked.connect(self._end_clicked)
+        self._page.step_requested.connect(self.step_requested)
+        self._page.selection_changed.connect(self._show_detail)
+        self._page.zoom_changed.connect(self.zoom_changed)
+        self._timeline.token_clicked.connect(self._bar_clicked)
+        self._detail.rewind_requested.connect(self.go_to)
+        self._detail.branch_requested.connect(self.next_branch)
+        self._editor.submitted.connect(self._submitted)
+        self._editor.edited.connect(self._edited)
+        self._editor.cancelled.connect(self._cancelled)
+        self._edit_prompt.clicked.connect(self.edit_prompt)
+        self._message.open_model.connect(self.link_open_model)
+        self._tabs.chosen.connect(self._set_mode)
+        self._set_reading(None)
+        self._show_editor(can_cancel=False)
+
+    # -- the house -----------------------------------------------------------------------------------------------------
+
+    def _compose(self) -> None:
+        self._head = QHBoxLayout()
+        self._head.setSpacing(10)
+        self._head.addWidget(self._tabs)
+        self._head.addStretch(1)
+        self._head.addWidget(self._stats)
+        self._head.addWidget(self._edit_prompt)
+
+        card = QFrame(self)
+        card.setObjectName("page_card")
+        card.setProperty("card", True)
+        self._caption = QHBoxLayout()
+        self._caption.setContentsMargins(18, 8, 18, 0)
+        self._caption.setSpacing(8)
+        self._caption.addWidget(self._legend)
+        self._caption.addStretch(1)
+        rule = QFrame(card)
+        rule.setFixedHeight(1)
+        self._rule = rule
+        inside = QVBoxLayout(card)
+        inside.setContentsMargins(1, 1, 1, 1)
+        inside.setSpacing(0)
+        inside.addLayout(self._caption)
+        inside.addWidget(self._page, 1)
+        inside.addWidget(rule)
+        inside.addWidget(self._detail)
+
+        text = QWidget(self)
+        text_column = QVBoxLayout(text)
+        text_column.setContentsMargins(0, 0, 0, 0)
+        text_column.setSpacing(12)
+        text_column.addWidget(card, 1)
+        text_column.addWidget(self._timeline)
+        self._text_side = text
+
+        self._stack = QStackedWidget(self)
+        self._stack.addWidget(text)
+        self._stack.addWidget(self._editor)
+        self._stack.addWidget(self._message)
+
+        reading = QHBoxLayout()
+        reading.setSpacing(10)
+        reading.addWidget(self._reading)
+        reading.addWidget(self._progress, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 14, 18, 14)
+        column.setSpacing(10)
+        column.addLayout(self._head)
+        column.addLayout(reading)
+        column.addWidget(self._stack, 1)
+        self._theme.changed.connect(self._restyle)
+        self._restyle()
+
+    # -- what the window says ------------------------------------------------------------------------------------------
+
+    def show_path(self, tokens: tuple[PageToken, ...], cursor: int, prompt_length: int) -> None:
+        """The whole text; `tokens[cursor:]` is the way ahead that was taken before."""
+        self._page.set_path(tokens, cursor, prompt_length)
+        self._timeline.set_tokens(tokens[:cursor])
+        self._set_reading(None)
+        if tokens and (self._awaiting or not self._asked_to_edit):
+            self._show_text()
+        elif not tokens and self._stack.currentWidget() is not self._editor:
+            self._show_editor(can_cancel=False)
+        self._show_figures()
+        self._show_detail()
+
+    def append(self, token: PageToken) -> None:
+        """The text grew by this token at its end."""
+        ghost = self._page.text.cursor < len(self._page.text.tokens)
+        self._page.append(token)
+        if ghost:
+            self._timeline.set_tokens(self._page.text.tokens)
+        else:
+            self._timeline.append(token)
+        self._show_figures()
+        self._show_detail()
+
+    def show_pending(self, token: TokenText | None, forced: bool) -> None:
+        """The token about to be taken; None when there is none."""
+        self._page.set_pending(token, forced)
+
+    def show_tokenized(self, text: str, tokens: tuple[PageToken, ...], context_length: int) -> None:
+        """The answer to `prompt_edited`."""
+        self._editor.show_tokenized(text, tokens, context_length)
+
+    def show_reading(self, done: int, total: int) -> None:
+        """How far the model has read the prompt."""
+        self._set_reading((done, total) if done < total else None)
+
+    def clear(self, title: str, hint: str, open_model: bool = True) -> None:
+        """No text: say why in place, with what to do next. The prompt that was written is kept."""
+        self._page.set_path((), 0, 0)
+        self._timeline.set_tokens(())
+        self._message.show_message(title, hint, open_model)
+        self._awaiting = self._asked_to_edit = False
+        self._set_reading(None)
+        self._show_side(self._message)
+        self._show_figures()
+
+    def set_context(self, length: int) -> None:
+        """The model's context length in tokens, 0 while there is none."""
+        self._context = length
+        self._show_figures()
+
+    def set_chat_available(self, available: bool) -> None:
+        self._editor.set_chat_available(available)
+
+    @Slot()
+    def edit_prompt(self) -> None:
+        """Show the editor in place of the page."""
+        if self._stack.currentWidget() is not self._editor:
+            self._asked_to_edit = True
+            self._awaiting = False
+            self._behind = self._stack.currentWidget()
+            self._show_editor(can_cancel=True)
+
+    def set_prompt_text(self, text: str) -> None:
+        self._editor.set_text(text)
+
+    prompt_text = property(lambda self: self._editor.text())
+
+    # -- properties that are remembered --------------------------------------------------------------------------------
+
+    def _get_mode(self) -> str:
+        return str(self._page.mode)
+
+    @Slot(str)
+    def _set_mode(self, mode: str) -> None:
+        if mode in MODES and mode != self._page.mode:
+            self._tabs.choose(mode)
+            self._page.mode = mode
+            self._legend.show_mode(mode)
+            self._arrange()
+            self.mode_changed.emit(mode)
+
+    mode = property(_get_mode, _set_mode)
+
+    def _get_zoom(self) -> float:
+        return float(self._page.zoom)
+
+    def _set_zoom(self, zoom: float) -> None:
+        self._page.zoom = zoom
+
+    zoom = property(_get_zoom, _set_zoom)
+
+    def _get_collapsed(self) -> bool:
+        return self._timeline.collapsed
+
+    def _set_collapsed(self, collapsed: bool) -> None:
+        self._timeline.set_collapsed(collapsed)
+
+    timeline_collapsed = property(_get_collapsed, _set_collapsed)
+
+    # -- showing -------------------------------------------------------------------------------------------------------
+
+    def _show_text(self) -> None:
+        self._awaiting = self._asked_to_edit = False
+        self._show_side(self._text_side)
+
+    def _show_side(self, side: QWidget) -> None:
+        focus = QApplication.focusWidget()
+        had_focus = focus is not None and self._editor.isAncestorOf(focus)
+        self._stack.setCurrentWidget(side)
+        self._edit_prompt.setEnabled(True)
+        if had_focus:
+            (self._page if side is self._text_side else self._edit_prompt).setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_editor(self, can_cancel: bool) -> None:
+        self._stack.setCurrentWidget(self._editor)
+        self._editor.open(can_cancel)
+        self._edit_prompt.setEnabled(False)
+
+    def _set_reading(self, progress: tuple[int, int] | None) -> None:
+        self._progress.setVisible(progress is not None)
+        self._reading.setVisible(progress is not None)
+        if progress is not None:
+            done, total = progress
+            self._progress.setRange(0, total)
+            self._progress.setValue(done)
+            self._reading.setText(self.tr("Reading the prompt: {0} of {1} tokens").format(f"{done:,}", f"{total:,}"))
+
+    def _show_figures(self) -> None:
+        text = self._page.text
+        parts = []
+        if text.tokens:
+            words = self.tr("1 token") if text.cursor == 1 else self.tr("{0} tokens")
+            parts.append(words.format(f"{text.cursor:,}"))
+            perplexity = text.perplexity()
+            if perplexity is not None:
+                parts.append(self.tr("perplexity {0}").format(plain_number(perplexity)))
+            if self._context:
+                parts.append(self.tr("context {0} / {1}").format(f"{text.cursor:,}", f"{self._context:,}"))
+        self._stats.setText(" · ".join(parts))
+
+    @Slot()
+    def _show_detail(self) -> None:
+        """The selected token, or the last one taken."""
+        text = self._page.text
+        token = self._page.selected_token()
+        index = None if token is None else text.index_of(token.node)
+        self._timeline.select(index if index is not None and index < text.cursor else None)
+        if token is None and text.cursor:
+            token, index = text.tokens[text.cursor - 1], text.cursor - 1
+        self._detail.show_token(token, index is not None and index != text.cursor - 1)
+
+    def _arrange(self) -> None:
+        """The figures stand beside the tabs where there is room, else smaller in the card above the text."""
+        room = self.width() - 36 - self._tabs.fit()
+        long = self.tr("Edit prompt")
+        long_width = self._edit_prompt.fontMetrics().horizontalAdvance(long) + 28
+        figures = self._stats.fontMetrics().horizontalAdvance(WIDEST_FIGURES)
+        wide = room >= long_width + figures + 24
+        if wide and self._head.indexOf(self._stats) < 0:
+            set_property(self._stats, "role", "muted")
+            self._head.insertWidget(2, self._stats)
+        elif not wide and self._caption.indexOf(self._stats) < 0:
+            set_property(self._stats, "role", "caption")
+            self._caption.addWidget(self._stats)
+        self._edit_prompt.setText(long if room >= long_width + 12 else self.tr("Edit"))
+        self._legend.setVisible(self._page.mode != "plain")
+
+    @Slot()
+    def _restyle(self) -> None:
+        self._rule.setStyleSheet(f"background: {self._theme.palette.border}; margin: 0 18px;")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    # -- what the person does ------------------------------------------------------------------------------------------
+
+    @Slot(int)
+    def _token_clicked(self, index: int) -> None:
+        """To the place before the token, so that the chart shows the distribution it was chosen from."""
+        if index > 0:
+            self.go_to.emit(self._page.text.tokens[index - 1].node)
+
+    @Slot(int)
+    def _bar_clicked(self, index: int) -> None:
+        self._page.select(self._page.text.tokens[index].node)
+        self._token_clicked(index)
+
+    @Slot()
+    def _end_clicked(self) -> None:
+        text = self._page.text
+        self._page.select(None)
+        if text.cursor < len(text.tokens):
+            self.go_to.emit(text.tokens[-1].node)
+
+    @Slot(str, bool)
+    def _submitted(self, text: str, chat: bool) -> None:
+        self._awaiting = True
+        self.prompt_submitted.emit(text, chat)
+
+    @Slot(str, bool)
+    def _edited(self, text: str, chat: bool) -> None:
+        self.prompt_edited.emit(text, chat)
+
+    @Slot()
+    def _cancelled(self) -> None:
+        self._asked_to_edit = self._awaiting = False
+        if self._behind is not None:
+            self._show_side(self._behind)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._arrange()

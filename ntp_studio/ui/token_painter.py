@@ -1,0 +1,126 @@
+"""How one token looks: ground, ink, underline, ring. Shared by the page and the chips under the prompt editor."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+
+from ntp_studio.core.types import PageToken
+from ntp_studio.ui.theme import Palette
+from ntp_studio.ui.token_figures import Mode, heat_share
+from ntp_studio.ui.token_layout import Fragment
+
+RADIUS = 3.0
+UNDERLINE = 2.0
+
+
+class TokenPainter:
+    """Draws fragments in the colours of one palette and one mode; made anew when either changes."""
+
+    def __init__(self, palette: Palette, mode: Mode, metrics: QFontMetricsF) -> None:
+        self.palette = palette
+        self.mode = mode
+        self.metrics = metrics
+        self._ink = palette.color("text")
+        self._muted = palette.color("muted")
+        self._faint = palette.color("muted", 150)
+        self._neutral = palette.color("sunken")
+        self._accent = palette.color("accent")
+        self._drawn = palette.color("drawn")
+        self._drawn_text = palette.color("drawn_text")
+        self._border = palette.color("border")
+        self._heat = [palette.heat_color(i / 64) for i in range(65)]
+        self._surface = palette.color("surface")
+
+    def ink(self, token: PageToken | None, ghost: bool) -> QColor:
+        if token is None:
+            return self._drawn_text
+        return self._muted if ghost or token.template or token.token.special else self._ink
+
+    def ground(self, token: PageToken, ghost: bool) -> QColor:
+        share = heat_share(self.mode, token)
+        color = self._neutral if share is None else self._heat[round(share * 64)]
+        if not ghost and not token.template:
+            return color
+        # paler: half way to the card, opaque, so that text on it keeps its contrast
+        other = self._surface
+        return QColor(
+            (color.red() + 2 * other.red()) // 3,
+            (color.green() + 2 * other.green()) // 3,
+            (color.blue() + 2 * other.blue()) // 3,
+        )
+
+    def chip(
+        self, painter: QPainter, box: QRectF, fragment: Fragment, padding: float, token: PageToken, ghost: bool
+    ) -> None:
+        """A token with its ground; special tokens are pills with a border."""
+        painter.setBrush(self.ground(token, ghost))
+        if token.token.special:
+            painter.setPen(QPen(self._border if ghost else self._muted, 1))
+            pill = box.adjusted(1.5, 2.5, -1.5, -2.5)
+            painter.drawRoundedRect(pill, pill.height() / 2, pill.height() / 2)
+        elif self.mode == "tokens":
+            painter.setPen(QPen(self._border, 1, Qt.PenStyle.DashLine if token.template else Qt.PenStyle.SolidLine))
+            painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+        else:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.drawRoundedRect(box, RADIUS, RADIUS)
+        if token.origin != "prompt" and self.mode != "plain":
+            self.underline(painter, box, token, ghost)
+        self.label(painter, box, fragment, padding, self.ink(token, ghost))
+
+    def label(self, painter: QPainter, box: QRectF, fragment: Fragment, padding: float, ink: QColor) -> None:
+        text, x = fragment.text, box.left() + padding
+        baseline = box.top() + (box.height() - self.metrics.height()) / 2 + self.metrics.ascent()
+        if fragment.faint:
+            lead = text[: fragment.faint]
+            painter.setPen(self._faint)
+            painter.drawText(QPointF(x, baseline), lead)
+            x += self.metrics.horizontalAdvance(lead)
+            text = text[fragment.faint :]
+        painter.setPen(ink)
+        painter.drawText(QPointF(x, baseline), text)
+
+    def underline(self, painter: QPainter, box: QRectF, token: PageToken, ghost: bool) -> None:
+        """Blue under what was drawn; amber, thicker and dashed under what a person chose."""
+        forced = token.origin == "forced"
+        color = QColor(self._drawn if forced else self._accent)
+        if ghost:
+            color.setAlpha(110)
+        if forced:
+            y = box.bottom() - 1.5
+            pen = QPen(color, 3, Qt.PenStyle.CustomDashLine, Qt.PenCapStyle.FlatCap)
+            pen.setDashPattern([2.0, 1.0])
+            painter.setPen(pen)
+            painter.drawLine(QPointF(box.left() + 0.5, y), QPointF(box.right() - 0.5, y))
+        else:
+            painter.fillRect(QRectF(box.left(), box.bottom() - UNDERLINE, box.width(), UNDERLINE), color)
+
+    def pending(self, painter: QPainter, box: QRectF, forced: bool) -> None:
+        """The dashed outline of the token about to be taken (solid when a person chose it)."""
+        style = Qt.PenStyle.SolidLine if forced else Qt.PenStyle.CustomDashLine
+        pen = QPen(self._drawn, 1.4, style)
+        if not forced:
+            pen.setDashPattern([2.6, 2.0])
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(box.adjusted(0.7, 0.7, -0.7, -0.7), RADIUS, RADIUS)
+
+    def ring(self, painter: QPainter, box: QRectF) -> None:
+        painter.setPen(QPen(self._accent, 2))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(box.adjusted(-0.5, -0.5, 0.5, 0.5), RADIUS + 1, RADIUS + 1)
+
+    def tint(self, painter: QPainter, box: QRectF) -> None:
+        """The ground of the selected token in plain text."""
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.palette.color("accent_soft"))
+        painter.drawRoundedRect(box, RADIUS, RADIUS)
+
+    def boundary(self, painter: QPainter, x: float, top: float, height: float) -> None:
+        """Where the prompt ends and the generated text begins."""
+        painter.fillRect(QRectF(x - 1.0, top - 2, 2.0, height + 4), self._accent)
+
+    def caret(self, painter: QPainter, x: float, top: float, height: float) -> None:
+        """The place in the text, when a way ahead follows it."""
+        painter.fillRect(QRectF(x - 1.0, top - 2, 2.0, height + 4), self._drawn)

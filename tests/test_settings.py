@@ -1,0 +1,162 @@
+"""What is remembered between runs: nothing lost, nothing fatal."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from ntp_studio import settings as module
+from ntp_studio.core.types import DecodingSettings, StageSetting
+from ntp_studio.settings import MAX_RECENT, VERSION, Settings, default_path, load, save
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "settings.json"
+
+
+def a_full_one() -> Settings:
+    decoding = DecodingSettings(
+        (
+            StageSetting("top_k", (("top_k", 40.0),), enabled=False),
+            StageSetting("xtc", (("xtc_probability", 0.5), ("xtc_threshold", 0.1))),
+        ),
+        "greedy",
+    )
+    return Settings(
+        theme="dark",
+        recent_models=("/a/b", "/c/ü"),
+        last_model="/a/b",
+        device="cpu",
+        dtype="bfloat16",
+        decoding=decoding,
+        seed=2**62,
+        speed=0.0,
+        geometry=b"\x00\xff\x01",
+        splitter=b"abc",
+        collapsed_panels=("timeline",),
+        page_mode="rank",
+        zoom=1.25,
+        log_scale=True,
+        top_n=30,
+    )
+
+
+def test_what_is_saved_is_loaded(path: Path) -> None:
+    full = a_full_one()
+    unchanged = [f.name for f in fields(Settings) if getattr(full, f.name) == getattr(Settings(), f.name)]
+    assert unchanged == ["version"], "the example must change every setting"
+    save(full, path)
+    assert load(path) == full
+
+
+def test_no_file_means_defaults(path: Path) -> None:
+    assert load(path) == Settings()
+    assert not path.exists()
+    assert Settings().decoding == DecodingSettings(), "nothing is hidden by default"
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff\xfe\x00", b"", b"nul", b"[" * 100_000])
+def test_bad_file_is_set_aside(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    assert load(path) == Settings()
+    assert not path.exists()
+    assert path.with_name("settings.json.bad").read_bytes() == content
+    save(replace(Settings(), seed=7), path)
+    assert load(path).seed == 7
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("theme", "pink"),
+        ("theme", ["dark"]),
+        ("recent_models", "x"),
+        ("recent_models", [1]),
+        ("seed", -1),
+        ("seed", True),
+        ("seed", 1.5),
+        ("speed", "fast"),
+        ("speed", float("nan")),
+        ("zoom", 0),
+        ("geometry", "not base64!"),
+        ("geometry", "ü"),
+        ("log_scale", 1),
+        ("decoding", {"method": "magic", "stages": []}),
+        ("decoding", {"stages": []}),
+        ("decoding", {"method": "race", "stages": [{"name": "top_k", "enabled": True, "values": {"top_k": "a"}}]}),
+        ("decoding", {"method": "race", "stages": [{"name": "top_k", "enabled": True, "values": [1]}]}),
+        ("decoding", 3),
+        ("top_n", 0),
+    ],
+)
+def test_value_that_makes_no_sense_is_dropped_alone(path: Path, key: str, value: object) -> None:
+    save(a_full_one(), path)
+    data = json.loads(path.read_text("utf-8"))
+    data[key] = value
+    path.write_text(json.dumps(data), "utf-8")
+    assert load(path) == replace(a_full_one(), **{key: getattr(Settings(), key)})
+
+
+def test_unknown_keys_and_newer_versions_are_read_as_far_as_understood(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text(json.dumps({"version": VERSION + 5, "seed": 3, "hologram": {"on": True}}), "utf-8")
+    assert load(path) == Settings(seed=3)
+
+
+def test_upgrades_run_one_after_the_other(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "VERSION", 3)
+    monkeypatch.setattr(
+        module,
+        "UPGRADES",
+        {
+            1: lambda data: {**data, "start_value": data["first_value"]},
+            2: lambda data: {**data, "seed": data["start_value"] + 1},
+        },
+    )
+    path.parent.mkdir()
+    path.write_text(json.dumps({"version": 1, "first_value": 10}), "utf-8")
+    assert load(path) == Settings(version=3, seed=11)
+    path.write_text(json.dumps({"version": 2, "start_value": 20}), "utf-8")
+    assert load(path).seed == 21
+
+
+def test_every_older_version_has_an_upgrade() -> None:
+    assert sorted(module.UPGRADES) == list(range(1, VERSION))
+
+
+def test_failed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(Settings(seed=1), path)
+
+    def no_space(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", no_space)
+    with pytest.raises(OSError, match="no space"):
+        save(Settings(seed=2), path)
+    assert load(path).seed == 1
+    assert [p.name for p in path.parent.iterdir()] == ["settings.json"]
+
+
+def test_recent_models_are_newest_first_without_doubles_and_bounded() -> None:
+    settings = Settings()
+    for number in range(MAX_RECENT + 3):
+        settings = settings.with_recent(f"/m/{number}")
+    settings = settings.with_recent("/m/10")
+    assert settings.last_model == "/m/10"
+    assert settings.recent_models[:3] == ("/m/10", "/m/14", "/m/13")
+    assert len(settings.recent_models) == MAX_RECENT == len(set(settings.recent_models))
+
+
+def test_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NTP_STUDIO_CONFIG_DIR", str(tmp_path))
+    assert default_path() == tmp_path / "settings.json"
+    save(Settings(seed=5))
+    assert load().seed == 5
+    monkeypatch.delenv("NTP_STUDIO_CONFIG_DIR")
+    assert tmp_path not in default_path().parents

@@ -1,0 +1,221 @@
+"""One table of actions; keys that a person types never act as shortcuts."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import (
+    QApplication,
+    QDoubleSpinBox,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QMainWindow,
+    QPlainTextEdit,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+import ntp_studio
+from ntp_studio.ui.actions import Actions, key_text
+from ntp_studio.ui.help import LIBRARIES, AboutDialog, KeysDialog, library_facts
+
+KEYS = {
+    "step": Qt.Key.Key_Right,
+    "back": Qt.Key.Key_Left,
+    "play": Qt.Key.Key_Space,
+    "restart": Qt.Key.Key_R,
+    "new_seed": Qt.Key.Key_N,
+    "greedy": Qt.Key.Key_G,
+    "log_scale": Qt.Key.Key_L,
+    "force_selected": Qt.Key.Key_Return,
+    "select_next": Qt.Key.Key_Down,
+    "select_previous": Qt.Key.Key_Up,
+    "go_to_end": Qt.Key.Key_End,
+    "slower": Qt.Key.Key_Minus,
+}
+
+
+class Window(QMainWindow):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = Actions(self)
+        self.fired: list[str] = []
+        for action in self.table:
+            action.triggered.connect(self._note)
+        self.inside = QWidget()
+        self.column = QVBoxLayout(self.inside)
+        self.setCentralWidget(self.inside)
+        self.inside.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def _note(self) -> None:
+        self.fired.append(self.sender().objectName())
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Window:
+    window = Window()
+    qtbot.addWidget(window)
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    return window
+
+
+def focus(qtbot: QtBot, widget: QWidget) -> None:
+    widget.setFocus()
+    qtbot.waitUntil(widget.hasFocus)
+
+
+def test_table_is_sound(window: Window) -> None:
+    specs = [spec for group in window.table.groups for spec in group.specs]
+    assert len({spec.id for spec in specs}) == len(specs)
+    keys = [QKeySequence(key).toString() for spec in specs for key in spec.shortcuts]
+    assert all(keys), "every key is one that Qt knows"
+    assert len(set(keys)) == len(keys), "no key has two meanings"
+    for spec in specs:
+        action = window.table[spec.id]
+        assert action.objectName() == spec.id
+        assert action.text()
+        assert action.toolTip()
+        assert len(action.shortcuts()) == len(spec.shortcuts)
+
+
+@pytest.mark.parametrize("action_id", KEYS)
+def test_keys_act_when_nobody_types(window: Window, qtbot: QtBot, action_id: str) -> None:
+    focus(qtbot, window.inside)
+    qtbot.keyClick(window.inside, KEYS[action_id])
+    assert window.fired == [action_id]
+
+
+def spin_box() -> QWidget:
+    box = QDoubleSpinBox()
+    box.setRange(-100, 100)
+    return box
+
+
+@pytest.mark.parametrize("make", [QLineEdit, QPlainTextEdit, spin_box])
+def test_typing_fires_nothing(window: Window, qtbot: QtBot, make: Callable[[], QWidget]) -> None:
+    field = make()
+    window.column.addWidget(field)
+    focus(qtbot, field)
+    for key in KEYS.values():
+        qtbot.keyClick(field, key)
+    qtbot.keyClick(field, Qt.Key.Key_Plus, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(field, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert window.fired == []
+    if isinstance(field, QLineEdit):
+        qtbot.keyClicks(field, "r n g")
+        assert field.text().endswith("r n g")
+    qtbot.keyClick(field, Qt.Key.Key_F1)
+    qtbot.keyClick(field, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
+    assert window.fired == ["keys_help", "open_model"], "commands still work while typing"
+
+
+def test_read_only_text_is_no_text_field(window: Window, qtbot: QtBot) -> None:
+    page = QPlainTextEdit()
+    page.setReadOnly(True)
+    page.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
+    page.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    window.column.addWidget(page)
+    focus(qtbot, page)
+    qtbot.keyClick(page, Qt.Key.Key_R)
+    assert window.fired == ["restart"]
+
+
+def test_slider_keeps_its_arrows_only(window: Window, qtbot: QtBot) -> None:
+    slider = QSlider(Qt.Orientation.Horizontal)
+    window.column.addWidget(slider)
+    focus(qtbot, slider)
+    qtbot.keyClick(slider, Qt.Key.Key_Right)
+    assert (slider.value(), window.fired) == (1, [])
+    qtbot.keyClick(slider, Qt.Key.Key_R)
+    assert window.fired == ["restart"]
+
+
+def test_focused_button_is_pressed_by_space(window: Window, qtbot: QtBot) -> None:
+    button = QPushButton("x")
+    window.column.addWidget(button)
+    focus(qtbot, button)
+    with qtbot.waitSignal(button.clicked):
+        qtbot.keyClick(button, Qt.Key.Key_Space)
+    qtbot.keyClick(button, Qt.Key.Key_Right)
+    assert window.fired == ["step"]
+
+
+def test_list_keeps_up_and_down(window: Window, qtbot: QtBot) -> None:
+    rows = QListWidget()
+    rows.addItems(["a", "b"])
+    rows.setCurrentRow(0)
+    window.column.addWidget(rows)
+    focus(qtbot, rows)
+    qtbot.keyClick(rows, Qt.Key.Key_Down)
+    assert (rows.currentRow(), window.fired) == (1, [])
+    qtbot.keyClick(rows, Qt.Key.Key_Right)
+    assert window.fired == ["step"]
+
+
+def test_guard_lets_go_of_what_lost_the_focus(window: Window, qtbot: QtBot) -> None:
+    field = QLineEdit()
+    window.column.addWidget(field)
+    focus(qtbot, field)
+    focus(qtbot, window.inside)
+    qtbot.keyClick(window.inside, Qt.Key.Key_R)
+    assert window.fired == ["restart"]
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"), [("Right", "→"), ("Return", "Enter"), ("+", "+"), ("-", "-"), ("Space", "Space"), ("R", "R")]
+)
+def test_key_caps(qapp: QApplication, key: str, shown: str) -> None:
+    assert key_text(key) == shown
+
+
+def test_key_caps_with_modifiers(qapp: QApplication) -> None:
+    assert key_text("Shift+Right").endswith("→")
+    assert len(key_text("Shift+Right")) > 1
+    assert key_text("Ctrl++").endswith("+")
+
+
+def test_menus_hold_every_action_once(window: Window) -> None:
+    held = [action.objectName() for menu in window.table.menus(window) for action in menu.actions() if action.text()]
+    assert sorted(held) == sorted(action.objectName() for action in window.table)
+
+
+def test_list_of_keys_names_every_action_that_has_one(window: Window, qtbot: QtBot) -> None:
+    dialog = KeysDialog(window.table)
+    qtbot.addWidget(dialog)
+
+    shown = {label.text() for label in dialog.findChildren(QLabel)}
+    for group in window.table.groups:
+        for spec in group.specs:
+            if spec.keys:
+                assert spec.text.removesuffix("…") in shown
+                assert key_text(spec.shortcuts[0]) in shown
+    dialog.present()
+    qtbot.waitUntil(dialog.isActiveWindow)
+    assert not dialog.isModal()
+    qtbot.keyClick(dialog, Qt.Key.Key_F1)
+    assert not dialog.isVisible()
+
+
+def test_about_tells_version_and_licences(qtbot: QtBot) -> None:
+    dialog = AboutDialog()
+    qtbot.addWidget(dialog)
+    text = "\n".join(label.text() for label in dialog.findChildren(QLabel))
+    assert ntp_studio.__version__ in text
+    for name in LIBRARIES:
+        assert name in text
+    for name in ("PySide6-Essentials", "numpy", "pyqtgraph"):
+        version, licence = library_facts(name)
+        assert version == importlib.metadata.version(name)
+        assert licence
+        assert licence in text
+    assert library_facts("no-such-library-here") == ("", "")

@@ -1,0 +1,108 @@
+"""Which rows are shown: they always hold the whole distribution, and the chosen token is always among them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ntp_studio.core.types import StepFrame
+from ntp_studio.ui.chart_rows import fold, found_listing, frame_listing
+from ntp_studio.ui.row_window import RowWindow
+from tests.ui.frames import make_frame
+
+FRAMES = (
+    make_frame(),
+    make_frame(chosen=812, origin="forced"),
+    make_frame(top_p=None, chosen=30, temperature=1.5),
+    make_frame(top=3, vocab_size=3, chosen=2, top_p=None),
+    make_frame(top=6, vocab_size=7, chosen=0, top_p=0.5),
+)
+frames = st.sampled_from(FRAMES)
+
+
+@given(frames, st.integers(min_value=2, max_value=60), st.integers(min_value=-3, max_value=60))
+def test_rows_hold_the_whole_distribution(frame: StepFrame, capacity: int, offset: int) -> None:
+    rows = fold(frame_listing(frame), capacity, offset)
+    assert len(rows) <= capacity
+    assert math.isclose(math.fsum(r.probability for r in rows), 1.0, abs_tol=1e-9)
+    assert math.isclose(math.fsum(r.processed_probability for r in rows), 1.0, abs_tol=1e-9)
+    assert sum(r.count for r in rows) == frame.vocab_size
+
+
+@given(frames, st.integers(min_value=2, max_value=60), st.integers(min_value=-3, max_value=60))
+def test_the_chosen_token_is_always_in_sight(frame: StepFrame, capacity: int, offset: int) -> None:
+    rows = fold(frame_listing(frame), capacity, offset)
+    chosen = [r for r in rows if r.chosen]
+    assert [r.candidate.token.id for r in chosen if r.candidate] == [frame.choice.token.id]
+    assert chosen[0].forced == (frame.origin == "forced")
+    ranks = [r.candidate.rank for r in rows if r.candidate]
+    assert ranks == sorted(set(ranks))
+
+
+@given(frames, st.integers(min_value=2, max_value=60))
+def test_found_tokens_and_the_others_hold_the_whole_distribution(frame: StepFrame, capacity: int) -> None:
+    rows = fold(found_listing(frame.candidates[1::2], frame), capacity)
+    assert math.isclose(math.fsum(r.probability for r in rows), 1.0, abs_tol=1e-9)
+    assert sum(r.count for r in rows) == frame.vocab_size
+
+
+def test_a_small_vocabulary_has_no_row_of_others() -> None:
+    rows = fold(frame_listing(make_frame(top=3, vocab_size=3, chosen=0, top_p=None)), 10)
+    assert [r.candidate is None for r in rows] == [False, False, False]
+
+
+def test_nothing_found_leaves_one_row() -> None:
+    frame = make_frame()
+    (row,) = fold(found_listing((), frame), 10)
+    assert row.candidate is None
+    assert row.count == frame.vocab_size
+    assert row.probability == 1.0
+
+
+@given(
+    frames,
+    st.integers(min_value=3, max_value=30),
+    st.lists(st.sampled_from(["next", "previous", "scroll", "back", "taller", "last"])),
+)
+def test_the_selection_is_always_in_sight(frame: StepFrame, capacity: int, moves: list[str]) -> None:
+    window = RowWindow()
+    window.resize(capacity)
+    window.show(frame_listing(frame), keep_place=False)
+    for move in moves:
+        if move in ("next", "previous"):
+            window.move(1 if move == "next" else -1)
+        elif move == "last":
+            window.select_end(last=True)
+        elif move == "taller":
+            capacity = capacity % 30 + 3
+            window.resize(capacity)
+        else:
+            window.scroll(3 if move == "scroll" else -2)
+        assert window.selected is None or window.row_of(window.selected) is not None
+
+
+def test_every_candidate_can_be_reached_by_key() -> None:
+    frame = make_frame(chosen=812)
+    window = RowWindow()
+    window.resize(8)
+    window.show(frame_listing(frame), keep_place=False)
+    reached = []
+    for _ in frame.candidates:
+        window.move(1)
+        reached.append(window.selected)
+    assert reached == [c.token.id for c in frame.candidates]
+    window.move(1)
+    assert window.selected == frame.candidates[-1].token.id
+
+
+@pytest.mark.parametrize(("keep", "expected"), [(True, 2919), (False, None)])
+def test_another_place_in_the_text_forgets_the_selection(keep: bool, expected: int | None) -> None:
+    window = RowWindow()
+    window.resize(8)
+    window.show(frame_listing(make_frame()), keep_place=False)
+    window.select(2919)
+    window.show(frame_listing(make_frame(temperature=1.3)), keep_place=keep)
+    assert window.selected == expected

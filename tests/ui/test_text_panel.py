@@ -1,0 +1,563 @@
+"""The middle column as a person uses it: clicks, keys, the way ahead, the pending token, the editor, the timeline."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QGuiApplication, QHelpEvent, QImage, QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
+from pytestqt.qtbot import QtBot
+
+from ntp_studio.core.types import Origin, PageToken, TokenText
+from ntp_studio.ui.text_panel import TextPanel
+from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.timeline import Timeline
+from ntp_studio.ui.token_figures import MODES, heat_share, percent
+from ntp_studio.ui.token_page import TokenPage
+from ntp_studio.ui.token_view import TokenView
+
+
+def text_of(raw: str | bytes, token_id: int = 7, special: bool = False) -> TokenText:
+    data = raw.encode() if isinstance(raw, str) else raw
+    text = data.decode("utf-8", "replace")
+    label = f"⟨{data.hex(' ').upper()}⟩" if "\ufffd" in text else text.replace(" ", "·").replace("\n", "↵")
+    return TokenText(token_id, data, text, label, special)
+
+
+def token(
+    node: int, raw: str | bytes, bits: float | None = 2.0, origin: Origin = "prompt", branches: int = 1
+) -> PageToken:
+    logprob = None if bits is None else -bits * math.log(2)
+    return PageToken(
+        node=node,
+        token=text_of(raw, token_id=1000 + node),
+        origin=origin,
+        logprob=logprob,
+        processed_probability=None if origin == "prompt" else 0.5,
+        rank=None if bits is None else 3,
+        entropy_bits=None if bits is None else 4.0,
+        branches=branches,
+    )
+
+
+PATH = (
+    token(10, "Once", None),
+    token(11, " upon", 1.0),
+    token(12, " a", 3.0),
+    token(13, " time", 2.0, "drawn"),
+    token(14, " there", 8.67, "forced", branches=3),
+    token(15, " was", 2.0, "drawn"),
+)
+
+
+@pytest.fixture
+def theme(qapp: QApplication) -> Theme:
+    made = Theme()
+    made.choose("light")
+    return made
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, theme: Theme) -> TextPanel:
+    made = TextPanel(theme)
+    qtbot.addWidget(made)
+    made.resize(700, 700)
+    made.set_context(8192)
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+def page_of(panel: TextPanel) -> TokenPage:
+    found = panel.findChild(TokenPage, "token_page")
+    assert found is not None
+    return found
+
+
+def button(panel: TextPanel, name: str) -> QPushButton:
+    found = panel.findChild(QPushButton, name)
+    assert found is not None
+    return found
+
+
+def label(panel: TextPanel, name: str) -> str:
+    found = panel.findChild(QLabel, name)
+    assert found is not None
+    return found.text()
+
+
+def click(page: TokenPage, index: int) -> None:
+    QTest.mouseClick(page.viewport(), Qt.MouseButton.LeftButton, pos=page.token_rects(index)[0].center().toPoint())
+
+
+# -- clicks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_click_selects_the_token_and_goes_to_the_place_before_it(panel: TextPanel, qtbot: QtBot, mode: str) -> None:
+    panel.show_path(PATH, 6, 3)
+    panel.mode = mode
+    with qtbot.waitSignal(panel.go_to) as caught:
+        click(page_of(panel), 4)
+    assert caught.args == [13]
+    assert page_of(panel).selected == 14
+    assert label(panel, "detail_label") == "·there"
+    words = label(panel, "detail_figures")
+    for part in ("id 1,014", "p 0.25 %", "after decoding 50.0 %", "rank 3", "8.67 bits", "chosen by you (forced)"):
+        assert part in words
+
+
+def test_the_first_token_has_no_place_before_it(panel: TextPanel, qtbot: QtBot) -> None:
+    panel.show_path(PATH, 6, 3)
+    with qtbot.assertNotEmitted(panel.go_to):
+        click(page_of(panel), 0)
+    assert page_of(panel).selected == 10
+    assert "nothing stands before it" in label(panel, "detail_figures")
+
+
+def test_every_token_of_a_long_text_can_be_clicked(panel: TextPanel) -> None:
+    path = tuple(token(i, " word" if i % 7 else "\n") for i in range(300))
+    panel.show_path(path, 300, 300)
+    page = page_of(panel)
+    for mode in ("surprisal", "plain"):
+        page.mode = mode
+        for index in range(300):
+            rects = page.token_rects(index)
+            assert page.entry_at(rects[-1].center()) == index
+
+
+def test_the_strip_rewinds_and_changes_branch(panel: TextPanel, qtbot: QtBot) -> None:
+    panel.show_path(PATH, 6, 3)
+    click(page_of(panel), 4)
+    with qtbot.waitSignal(panel.go_to) as caught:
+        button(panel, "rewind_to_here").click()
+    assert caught.args == [14]
+    assert "3 tried here" in button(panel, "other_branch").text()
+    with qtbot.waitSignal(panel.next_branch) as caught:
+        button(panel, "other_branch").click()
+    assert caught.args == [14]
+    click(page_of(panel), 3)
+    assert button(panel, "other_branch").isHidden()
+
+
+def test_a_click_after_the_end_goes_to_the_end_of_the_way_ahead(panel: TextPanel, qtbot: QtBot) -> None:
+    panel.show_path(PATH, 4, 3)
+    below = QPoint(300, page_of(panel).viewport().height() - 4)
+    with qtbot.waitSignal(panel.go_to) as caught:
+        QTest.mouseClick(page_of(panel).viewport(), Qt.MouseButton.LeftButton, pos=below)
+    assert caught.args == [15]
+    panel.show_path(PATH, 6, 3)
+    with qtbot.assertNotEmitted(panel.go_to):
+        QTest.mouseClick(page_of(panel).viewport(), Qt.MouseButton.LeftButton, pos=below)
+
+
+# -- the pending token -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["surprisal", "plain"])
+def test_the_pending_token_stands_at_the_cursor_and_a_click_takes_it(panel: TextPanel, qtbot: QtBot, mode: str) -> None:
+    panel.mode = mode
+    panel.show_path(PATH, 4, 3)
+    panel.show_pending(text_of(" dream", 5), False)
+    text = page_of(panel).text
+    assert [f.text for f in text.flow.fragments if text.index_at(f.entry) is None] == ["·dream"]
+    assert text.index_at(4) is None
+    assert text.index_at(5) == 4
+    fragment = next(place for place in text.flow.fragments_of(4))
+    with qtbot.waitSignal(panel.step_requested):
+        QTest.mouseClick(
+            page_of(panel).viewport(),
+            Qt.MouseButton.LeftButton,
+            pos=page_of(panel)._box(*fragment).center().toPoint(),
+        )
+    click(page_of(panel), 4)
+    assert page_of(panel).selected == 14
+
+
+def test_a_pending_token_that_the_way_ahead_begins_with_is_not_shown_twice(panel: TextPanel) -> None:
+    panel.show_path(PATH, 4, 3)
+    panel.show_pending(PATH[4].token, True)
+    text = page_of(panel).text
+    assert len(text.flow) == len(PATH)
+    assert text.outlined(4)
+    panel.show_pending(None, False)
+    assert not text.outlined(4)
+
+
+def test_appending_takes_the_pending_token_away(panel: TextPanel) -> None:
+    panel.show_path(PATH[:5], 5, 3)
+    panel.show_pending(PATH[5].token, False)
+    panel.append(PATH[5])
+    text = page_of(panel).text
+    assert [t.node for t in text.tokens] == [10, 11, 12, 13, 14, 15]
+    assert text.cursor == len(text.flow) == 6
+    panel.show_path(PATH, 6, 3)
+    assert [f.text for f in text.flow.fragments] == ["Once", "·upon", "·a", "·time", "·there", "·was"]
+
+
+# -- figures -----------------------------------------------------------------------------------------------------------
+
+
+def test_perplexity_counts_the_context_alone(panel: TextPanel) -> None:
+    panel.show_path(PATH, 4, 3)
+    assert label(panel, "text_stats") == "4 tokens · perplexity 4.0 · context 4 / 8,192"
+    panel.show_path(PATH, 1, 3)
+    assert label(panel, "text_stats") == "1 token · context 1 / 8,192"
+    panel.show_path(PATH[:3], 3, 3)
+    panel.append(token(20, " x", 8.0, "drawn"))
+    expected = 2 ** ((1 + 3 + 8) / 3)
+    assert f"perplexity {expected:.1f}" in label(panel, "text_stats")
+
+
+def test_heat_runs_from_expected_to_surprising_in_every_mode() -> None:
+    cold, hot = token(1, "a", 0.0), token(2, "b", 20.0)
+    assert heat_share("surprisal", cold) == heat_share("probability", cold) == 0.0
+    assert heat_share("surprisal", hot) == 1.0
+    assert heat_share("probability", hot) == pytest.approx(1.0, abs=1e-5)
+    assert heat_share("rank", token(3, "c")) == pytest.approx(math.log10(3) / 4)
+    assert heat_share("entropy", token(3, "c")) == pytest.approx(0.4)
+    assert all(heat_share(mode, token(1, "a", None)) is None for mode in MODES)
+
+
+def test_percentages_never_round_to_a_certainty_that_is_not_one() -> None:
+    assert percent(0.0025) == "0.25 %"
+    assert percent(0.163) == "16.3 %"
+    assert percent(1.0) == "100 %"
+    assert percent(0.99999) == "> 99.99 %"
+    assert percent(0.0) == "0 %"
+    assert percent(3.1e-9) == "3.1·10⁻⁷ %"
+
+
+def test_a_token_stands_on_the_colour_of_its_surprisal(panel: TextPanel, theme: Theme) -> None:
+    panel.show_path(PATH, 6, 6)
+    page = page_of(panel)
+    for choice in ("light", "dark"):
+        theme.choose(choice)
+        image = page.viewport().grab().toImage()
+        for index, share in ((0, None), (1, 1 / 12), (4, 8.67 / 12)):
+            box = page.token_rects(index)[0]
+            seen = pixel(image, box)
+            wanted = theme.palette.color("sunken") if share is None else theme.palette.heat_color(share)
+            for a, b in ((seen.red(), wanted.red()), (seen.green(), wanted.green()), (seen.blue(), wanted.blue())):
+                assert abs(a - b) <= 3
+
+
+def pixel(image: QImage, box: QRectF):
+    """The ground just inside the top edge of a chip, above its letters."""
+    ratio = image.devicePixelRatio()
+    return image.pixelColor(round(box.center().x() * ratio), round((box.top() + 2) * ratio))
+
+
+# -- text as data ------------------------------------------------------------------------------------------------------
+
+
+def test_markup_in_a_token_is_shown_as_it_is(panel: TextPanel) -> None:
+    path = (token(1, "<b>bold</b>"), token(2, "&amp;"))
+    panel.show_path(path, 2, 2)
+    page = page_of(panel)
+    assert [f.text for f in page.text.flow.fragments] == ["<b>bold</b>", "&amp;"]
+    for index, raw in enumerate(("<b>bold</b>", "&amp;")):
+        click(page, index)
+        detail = panel.findChild(QLabel, "detail_label")
+        assert detail is not None
+        assert detail.text() == raw
+        assert detail.textFormat() == Qt.TextFormat.PlainText
+        point = page.token_rects(index)[0].center().toPoint()
+        QApplication.sendEvent(
+            page.viewport(), QHelpEvent(QEvent.Type.ToolTip, point, page.viewport().mapToGlobal(point))
+        )
+        assert page._card is not None
+        assert page._card.isVisible()
+        assert page._card.text().startswith(raw + "\n")
+        assert all(part.textFormat() == Qt.TextFormat.PlainText for part in page._card.findChildren(QLabel))
+    assert "26 61 6D 70 3B" in page._card.text()
+    assert "probability (model) 25.0 %" in page._card.text()
+
+
+def test_copying_gives_the_bytes_of_the_context_read_as_utf8(panel: TextPanel) -> None:
+    path = (token(1, "5 "), token(2, b"\xe2\x82"), token(3, b"\xac"), token(4, " <b>"), token(5, " ahead"))
+    panel.show_path(path, 4, 2)
+    page = page_of(panel)
+    page.setFocus()
+    QTest.keyClick(page, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == "5 € <b>"
+
+
+def test_odd_characters_are_drawn_in_both_ways(panel: TextPanel) -> None:
+    odd = [
+        "\u0301",
+        "\u200d",
+        "\u202e",
+        "\x00",
+        "\x1b[0m",
+        "\t",
+        "👩‍🚀",
+        "שלום",
+        "مرحبا",
+        "你好",
+        "-" * 500,
+        "\r\n",
+        "",
+    ]
+    path = tuple(token(i, raw) for i, raw in enumerate(odd))
+    panel.show_path(path, len(path), 2)
+    page = page_of(panel)
+    for mode in MODES:
+        page.mode = mode
+        page.select(6)
+        assert not page.viewport().grab().isNull()
+        height = page.text.flow.line_count * page._pitch
+        for index in range(len(path)):
+            for box in page.token_rects(index):
+                assert box.left() >= 0
+                assert box.bottom() <= height + 2 * page._margin
+
+
+# -- keys, zoom, scrolling ---------------------------------------------------------------------------------------------
+
+
+def test_bare_arrows_and_space_are_left_to_the_window(panel: TextPanel) -> None:
+    panel.show_path(PATH, 6, 3)
+    page = page_of(panel)
+    page.setFocus()
+    for key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Space):
+        QTest.keyClick(page, key)
+    assert page.selected is None
+    QTest.keyClick(page, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(page, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    assert page.selected == 14
+    QTest.keyClick(page, Qt.Key.Key_Escape)
+    assert page.selected is None
+
+
+def test_ctrl_and_the_wheel_zoom_the_page(panel: TextPanel, qtbot: QtBot) -> None:
+    panel.show_path(PATH, 6, 3)
+    page = page_of(panel)
+    before = page.token_rects(1)[0].width()
+    centre = QPointF(page.viewport().rect().center())
+    wheel = QWheelEvent(
+        centre,
+        QPointF(page.viewport().mapToGlobal(centre.toPoint())),
+        QPoint(),
+        QPoint(0, 240),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.ControlModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    with qtbot.waitSignal(panel.zoom_changed):
+        QApplication.sendEvent(page.viewport(), wheel)
+    assert panel.zoom == pytest.approx(1.21)
+    assert page.token_rects(1)[0].width() > before * 1.1
+
+
+def test_the_page_follows_the_growth_only_from_its_end(panel: TextPanel) -> None:
+    path = tuple(token(i, " word") for i in range(900))
+    panel.show_path(path, 900, 900)
+    bar = page_of(panel).verticalScrollBar()
+    assert bar.value() == bar.maximum() > 0
+    for i in range(900, 960):
+        panel.append(token(i, " word", origin="drawn"))
+        assert bar.value() == bar.maximum()
+    bar.setValue(40)
+    for i in range(960, 1000):
+        panel.append(token(i, " word", origin="drawn"))
+    assert bar.value() == 40
+
+
+def on_screen(panel: TextPanel) -> QImage:
+    """The page as it stands on the screen, without drawing it anew."""
+    QApplication.processEvents()
+    page = page_of(panel).viewport()
+    corner = page.mapTo(panel, QPoint(0, 0))
+    return panel.screen().grabWindow(panel.winId(), corner.x(), corner.y(), page.width(), page.height()).toImage()
+
+
+def test_growing_paints_the_same_as_showing_the_whole(panel: TextPanel, qtbot: QtBot, theme: Theme) -> None:
+    path = tuple(token(i, " word" if i % 11 else "\n", 1.0 + i % 9, "drawn") for i in range(260))
+    for mode in ("surprisal", "plain"):
+        panel.mode = mode
+        panel.show_path(path[:200], 200, 3)
+        page = page_of(panel)
+        for item in path[200:]:
+            panel.show_pending(item.token, False)
+            panel.append(item)
+            QApplication.processEvents()
+        grown = on_screen(panel)
+        panel.show_path((), 0, 0)
+        panel.show_path(path, 260, 3)
+        assert page.verticalScrollBar().value() == page.verticalScrollBar().maximum()
+        assert page.verticalScrollBar().value() > 0
+        panel.repaint()
+        assert on_screen(panel) == grown
+
+
+def test_a_selection_that_left_the_text_is_dropped(panel: TextPanel) -> None:
+    panel.show_path(PATH, 6, 3)
+    click(page_of(panel), 5)
+    panel.show_path((*PATH[:5], token(30, " lived", 2.0, "drawn")), 6, 3)
+    assert page_of(panel).selected is None
+    assert label(panel, "detail_label") == "·lived"
+
+
+# -- the editor --------------------------------------------------------------------------------------------------------
+
+
+def editor_of(panel: TextPanel) -> QPlainTextEdit:
+    found = panel.findChild(QPlainTextEdit, "prompt_text")
+    assert found is not None
+    return found
+
+
+def test_a_prompt_is_typed_tokenized_submitted_and_kept(panel: TextPanel, qtbot: QtBot) -> None:
+    edit = editor_of(panel)
+    assert edit.isVisible()
+    with qtbot.waitSignal(panel.prompt_edited, check_params_cb=lambda text, chat: text == "Hi\nyou" and not chat):
+        QTest.keyClicks(edit, "Hi")
+        QTest.keyClick(edit, Qt.Key.Key_Return)
+        QTest.keyClicks(edit, "you")
+    panel.show_tokenized("Hi\nyou", (token(1, "Hi"), token(2, "\n"), token(3, "you")), 8192)
+    chips = panel.findChild(TokenView, "prompt_chips")
+    assert chips is not None
+    assert [f.text for f in chips.text.flow.fragments] == ["Hi", "↵", "you"]
+    assert label(panel, "prompt_count") == "3 tokens of 8,192"
+    with qtbot.waitSignal(panel.prompt_submitted) as caught:
+        QTest.keyClick(edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert caught.args == ["Hi\nyou", False]
+    assert edit.isVisible()  # the answer may be a refusal
+    assert panel.prompt_text == "Hi\nyou"
+    panel.show_path(PATH, 3, 3)
+    assert not edit.isVisible()
+    panel.clear("The model could not be opened", "Choose another one.")
+    assert label(panel, "message_title") == "The model could not be opened"
+    assert panel.prompt_text == "Hi\nyou"
+
+
+def test_an_answer_for_an_older_text_is_dropped(panel: TextPanel) -> None:
+    panel.set_prompt_text("ab")
+    panel.show_tokenized("a", (token(1, "a"),), 8)
+    assert label(panel, "prompt_count") == ""
+
+
+def test_a_prompt_longer_than_the_context_cannot_start(panel: TextPanel, qtbot: QtBot, theme: Theme) -> None:
+    panel.set_prompt_text("a b c")
+    panel.show_tokenized("a b c", (token(1, "a"), token(2, " b"), token(3, " c")), 2)
+    assert "take out 1 token" in label(panel, "prompt_count")
+    assert not button(panel, "start_prompt").isEnabled()
+    with qtbot.assertNotEmitted(panel.prompt_submitted):
+        QTest.keyClick(editor_of(panel), Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    panel.show_tokenized("a b c", (token(1, "a"), token(2, " b"), token(3, " c")), 3)
+    assert button(panel, "start_prompt").isEnabled()
+
+
+def test_cancel_goes_back_and_takes_the_changes_back(panel: TextPanel) -> None:
+    panel.set_prompt_text("Once upon a")
+    assert button(panel, "cancel_prompt").isHidden()
+    panel.show_path(PATH, 6, 3)
+    button(panel, "edit_prompt").click()
+    edit = editor_of(panel)
+    assert edit.isVisible()
+    QTest.keyClicks(edit, " time")
+    panel.append(token(40, " playing", 1.0, "drawn"))  # the text may go on meanwhile
+    assert edit.isVisible()
+    QTest.keyClick(edit, Qt.Key.Key_Escape)
+    assert not edit.isVisible()
+    assert page_of(panel).isVisible()
+    assert panel.prompt_text == "Once upon a"
+
+
+def test_examples_fill_an_empty_editor(panel: TextPanel, qtbot: QtBot) -> None:
+    examples = [b for b in panel.findChildren(QPushButton) if b.property("example")]
+    assert len(examples) >= 3
+    with qtbot.waitSignal(panel.prompt_edited):
+        examples[1].click()
+    assert panel.prompt_text == examples[1].text()
+    assert not examples[1].isVisible()
+
+
+def test_the_chat_switch_is_there_only_when_the_model_has_a_template(panel: TextPanel, qtbot: QtBot) -> None:
+    switch = panel.findChild(object, "chat_template")
+    assert switch.isHidden()
+    panel.set_prompt_text("Hi")
+    panel.set_chat_available(True)
+    with qtbot.waitSignal(panel.prompt_edited, check_params_cb=lambda text, chat: chat):
+        switch.click()
+    with qtbot.waitSignal(panel.prompt_submitted) as caught:
+        button(panel, "start_prompt").click()
+    assert caught.args == ["Hi", True]
+    panel.set_chat_available(False)
+    with qtbot.waitSignal(panel.prompt_submitted) as caught:
+        button(panel, "start_prompt").click()
+    assert caught.args == ["Hi", False]
+
+
+def test_reading_and_the_empty_state(panel: TextPanel, qtbot: QtBot) -> None:
+    panel.show_reading(120, 512)
+    assert label(panel, "reading_text") == "Reading the prompt: 120 of 512 tokens"
+    panel.show_path(PATH, 6, 3)
+    assert not panel.findChild(QLabel, "reading_text").isVisible()
+    panel.clear("No model is open", "<i>Open one</i>")
+    assert label(panel, "message_hint") == "<i>Open one</i>"
+    with qtbot.waitSignal(panel.link_open_model):
+        button(panel, "open_model_link").click()
+    panel.clear("Loading", "", open_model=False)
+    assert button(panel, "open_model_link").isHidden()
+
+
+# -- the timeline ------------------------------------------------------------------------------------------------------
+
+
+def test_a_bar_is_linked_to_its_token(panel: TextPanel, qtbot: QtBot) -> None:
+    panel.show_path(PATH, 6, 3)
+    line = panel.findChild(Timeline, "timeline")
+    assert line is not None
+    line._redraw()
+    for index in range(6):
+        assert line.index_at(line.bar_position(index)) == index
+    with qtbot.waitSignal(panel.go_to) as caught:
+        QTest.mouseClick(line._plot.viewport(), Qt.MouseButton.LeftButton, pos=line.bar_position(4).toPoint())
+    assert caught.args == [13]
+    assert page_of(panel).selected == 14
+    assert line._selected == 4
+
+
+def test_the_timeline_shows_the_end_of_a_long_text_and_scrolls_back(panel: TextPanel, qtbot: QtBot) -> None:
+    path = tuple(token(i, " w", 1.0 + i % 5) for i in range(8192))
+    panel.show_path(path, 8192, 8192)
+    line = panel.findChild(Timeline, "timeline")
+    line._redraw()
+    assert line.slots < 200
+    assert line.index_at(line.bar_position(8191)) == 8191
+    assert len(line._bars._bars) == line.slots
+    line._bar.setValue(0)
+    qtbot.waitUntil(lambda: not line._timer.isActive())
+    assert line.index_at(line.bar_position(0)) == 0
+    panel.append(token(9000, " w", 1.0, "drawn"))
+    assert line._bar.value() == 0
+
+
+def test_bars_are_surprisal_and_the_line_is_entropy(panel: TextPanel, qtbot: QtBot) -> None:
+    panel.show_path(PATH, 5, 3)
+    line = panel.findChild(Timeline, "timeline")
+    line._redraw()
+    heights = [height for _, height, _ in line._bars._bars]
+    assert heights == pytest.approx([1.0, 3.0, 2.0, 8.67])
+    xs, ys = line._line.getData()
+    assert list(xs) == [0, 1, 2, 3, 4]
+    assert math.isnan(ys[0])
+    assert list(ys[1:]) == [4.0] * 4
+
+
+def test_the_timeline_folds(panel: TextPanel, qtbot: QtBot) -> None:
+    panel.show_path(PATH, 6, 3)
+    line = panel.findChild(Timeline, "timeline")
+    QApplication.processEvents()  # the layout settles
+    tall = line.height()
+    panel.timeline_collapsed = True
+    qtbot.waitUntil(lambda: line.height() < tall)
+    assert not line._plot.isVisible()
+    panel.timeline_collapsed = False
+    qtbot.waitUntil(lambda: line.height() == tall)
