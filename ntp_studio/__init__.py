@@ -11,7 +11,12 @@ Read `ntp_studio/core/session.py` first. From a script::
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# torch's worker threads must sleep, not spin, between operations: spinning, they fight the window for the cores, and a
+# busy machine makes a step six times slower. Read when torch is loaded, so it is set before anything can import it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 

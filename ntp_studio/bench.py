@@ -42,7 +42,7 @@ class Row:
 
     def line(self) -> str:
         bound = "" if self.bound is None else f"  (bound {self.bound:g}{'' if self.value <= self.bound else ', EXCEEDED'})"
-        return f"{self.name:<58} {self.value:8.3f} {self.unit}{bound}  {self.detail}"
+        return f"{self.name:<68} {self.value:8.3f} {self.unit}{bound}  {self.detail}"
 
 
 def run_all(path: str, device: str, dtype: str, *, tokens: int) -> Iterator[Row]:
@@ -52,7 +52,7 @@ def run_all(path: str, device: str, dtype: str, *, tokens: int) -> Iterator[Row]
     for name, settings in (("all stages off", DecodingSettings()), ("usual settings", settings_from_names(USUAL))):
         bare, studio, own = step_times(model, tokens, settings)
         detail = f"bare {bare:.2f} ms, studio {studio:.2f} ms"
-        yield Row(f"step over bare cached forward, {name}", studio / bare, "×", 1.05, detail)
+        yield Row(f"step (command in, frame out) over bare forward, {name}", studio / bare, "×", 1.05, detail)
         if name == "usual settings":
             yield Row("the studio's own share of a step", own, "ms")
     yield Row("step over generate(output_scores=True), per token", *against_generate(model, tokens))
@@ -90,6 +90,7 @@ class Driven:
 
     def __init__(self, model: LanguageModel, ids: list[int], settings: DecodingSettings) -> None:
         self.frames: list[m.FrameReady] = []
+        self.shown = 0.0  # when the last frame came out
         self.engine = Engine(self._heard)
         session = Session(model, decoding=settings)
         session.begin(ids)
@@ -98,10 +99,20 @@ class Driven:
     def _heard(self, event: m.Event) -> None:
         if isinstance(event, m.FrameReady):
             self.frames.append(event)
+            self.shown = time.perf_counter()
 
     def __call__(self) -> None:
         self.engine.send(m.Step())
         self.engine.run_pending()
+
+    def latencies(self, times: int) -> list[float]:
+        """ms from a Step command to its frame, of each of `times` steps."""
+        took = []
+        for _ in range(times):
+            started = time.perf_counter()
+            self()
+            took.append((self.shown - started) * 1000)
+        return took
 
 
 def step_times(
@@ -121,7 +132,7 @@ def step_times(
     studio.frames.clear()
     while len(studio_times) < tokens:
         bare_times += timed(bare, TURN)
-        studio_times += timed(studio, TURN)
+        studio_times += studio.latencies(TURN)
     own = [total - f.frame.model_ms for total, f in zip(studio_times, studio.frames, strict=True)]
     return statistics.median(bare_times), statistics.median(studio_times), statistics.median(own)
 

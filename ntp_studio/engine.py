@@ -435,6 +435,7 @@ class Engine:
         if session.place:
             column.frame = session.frame()
             self._emit(m.FrameReady(column.run, column.frame, appended, model=column.id))
+            session.prepare()
 
     def _tell_memory(self, *, now: bool = False) -> None:
         if not now and time.monotonic() - self._memory_told < MEMORY_EVERY:

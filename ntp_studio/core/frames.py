@@ -20,15 +20,17 @@ def candidates_of(
 ) -> tuple[Candidate, ...]:
     """The figures of these tokens, in this order, from the model's scores and from what the chain left."""
     raw, result = trace.raw, trace.result
-    logits = raw.logits[ids]
+    logits = raw.values_at(ids)
     logprobs = logits - raw.log_normalizer
-    processed_logits = result.logits[ids]
+    processed_logits = result.values_at(ids)
     processed = np.exp(processed_logits - result.log_normalizer)
     if ranks is None:
         ranks = [rank_of(raw.logits, int(i)) for i in ids]
+    cuts = trace.cuts(ids)
     found = []
-    for i, rank, logit, logprob, p, processed_logit, processed_p in zip(
+    for i, (cut_by, reason), rank, logit, logprob, p, processed_logit, processed_p in zip(
         ids.tolist(),
+        cuts,
         ranks,
         logits.tolist(),
         logprobs.tolist(),
@@ -37,7 +39,6 @@ def candidates_of(
         processed.tolist(),
         strict=True,
     ):
-        cut_by, reason = ("", "") if processed_logit > -math.inf else trace.cut(i)
         found.append(
             Candidate(
                 token=model.tokens.token(i),
@@ -86,7 +87,7 @@ def build_frame(
     choice = next(c for c in candidates if c.token.id == token_id)
     kept_mass = 1.0
     if result.count < raw.vocab_size:
-        kept_mass = min(1.0, float(np.exp(raw.logits[result.ids] - raw.log_normalizer).sum()))
+        kept_mass = min(1.0, float(np.exp(raw.values_at(result.ids) - raw.log_normalizer).sum()))
     return StepFrame(
         step=step,
         node=node,

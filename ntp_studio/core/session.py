@@ -83,7 +83,9 @@ class Session:
         self._prompt: list[Node] = []
         self._line: list[Node] = []
         self._ids: list[int] = []  # of the context: the line up to the place
-        self._prompt_on_line = 0  # how many tokens of the prompt the line begins with: all, unless it branches off there
+        self._prompt_on_line = (
+            0  # how many tokens of the prompt the line begins with: all, unless it branches off there
+        )
         self._logits: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
         self._scores: tuple[int, Scores] | None = None  # of the place last looked at, with its ranking
         self._untold: Reading | None = None  # of the prompt, until a frame has told what it cost
@@ -334,6 +336,12 @@ class Session:
             note=reading.note if reading else "",
             started=started,
         )
+
+    def prepare(self) -> None:
+        """Draw the noise that the next place will need, in the time before it is asked for. It changes nothing."""
+        if self.decoding.method == "race" and self._ids:
+            size = self.model.tokens.vocab_size
+            self._stream.noise(self._stream.noise(self._state_of(self.here), size)[1], size)
 
     def trace(self) -> Trace:
         """One run of the chain at this place, every stage with what it left."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ntp_studio.core.decoding.scores import Scores
+from ntp_studio.core.decoding.scores import Ints, Scores
 from ntp_studio.core.decoding.stages import STAGES, Context, Note, Stage
 from ntp_studio.core.types import DecodingSettings, SettingError, StageReport, StageSetting
 
@@ -25,7 +25,7 @@ class TracedStage:
         before, after = self.before, self.after
         mass = 1.0
         if after.count < before.count:
-            mass = min(1.0, float(np.exp(before.logits[after.ids] - before.log_normalizer).sum()))
+            mass = min(1.0, float(np.exp(before.values_at(after.ids) - before.log_normalizer).sum()))
         return StageReport(
             name=self.stage.name,
             kept=after.count,
@@ -45,16 +45,25 @@ class Trace:
     stages: tuple[TracedStage, ...]
     result: Scores
 
-    def cut(self, token_id: int) -> tuple[str, str]:
-        """(stage name, reason) of the stage that cut this token; ("", "") if it is left."""
-        if np.isfinite(self.result.logits[token_id]):
-            return "", ""
+    def cuts(self, ids: Ints) -> list[tuple[str, str]]:
+        """For each id the (stage name, reason) of the stage that cut it; ("", "") for one that is left."""
+        found = [("", "")] * ids.size
+        left = np.isfinite(self.raw.values_at(ids))
+        for place in np.flatnonzero(~left).tolist():
+            found[place] = "model", "the model itself gives it no probability"
         for step in self.stages:
-            if not np.isfinite(step.after.logits[token_id]):
-                if not np.isfinite(step.before.logits[token_id]):
-                    break
-                return step.stage.name, step.stage.reason(token_id, step.before, step.note)
-        return "model", "the model itself gives it no probability"
+            if step.after.count == step.before.count:
+                continue
+            still = np.isfinite(step.after.values_at(ids))
+            logits = step.before.values_at(ids).tolist()
+            for place in np.flatnonzero(left & ~still).tolist():
+                found[place] = step.stage.name, step.stage.reason(logits[place], step.before, step.note)
+            left = still
+        return found
+
+    def cut(self, token_id: int) -> tuple[str, str]:
+        """`cuts` of one token."""
+        return self.cuts(np.array([token_id]))[0]
 
     def reports(self) -> tuple[StageReport, ...]:
         return tuple(step.report() for step in self.stages)

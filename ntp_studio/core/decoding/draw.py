@@ -72,9 +72,9 @@ class RandomStream:
 def race(scores: Scores, noise: NDArray[np.float32]) -> tuple[int, float]:
     """The winner's id and its waiting time q/p."""
     with np.errstate(divide="ignore"):
-        times = noise[scores.ids] / scores.probabilities
+        times = (noise if scores.count == scores.vocab_size else noise[scores.ids]) / scores.weights
     winner = int(np.argmin(times))
-    return int(scores.ids[winner]), float(times[winner])
+    return int(scores.ids[winner]), float(times[winner]) * scores.total
 
 
 def choose(scores: Scores, method: str, stream: RandomStream, at: StreamState) -> tuple[int, DrawReport]:

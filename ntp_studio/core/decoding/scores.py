@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+FEW = 2048  # up to so many tokens left, looking ids up costs less than laying out the whole vocabulary
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -63,31 +65,37 @@ class Scores:
         return float(self.values.max())
 
     @cached_property
-    def _weights(self) -> Floats:
-        weights: Floats = np.exp(self.values - self.peak)
+    def _shifted(self) -> Floats:
+        shifted: Floats = self.values - self.peak
+        return shifted
+
+    @cached_property
+    def weights(self) -> Floats:
+        """exp(logit - peak), aligned with `ids`; divided by `total` they are the probabilities."""
+        weights: Floats = np.exp(self._shifted)
         return weights
 
     @cached_property
-    def _total(self) -> float:
-        return float(self._weights.sum())
+    def total(self) -> float:
+        return float(self.weights.sum())
 
     @cached_property
     def probabilities(self) -> Floats:
         """Softmax over what is left, aligned with `ids`."""
-        probabilities: Floats = self._weights / self._total
+        probabilities: Floats = self.weights / self.total
         return probabilities
 
     @cached_property
     def log_normalizer(self) -> float:
         """ln Σ exp(logit): a token's log-probability is its logit minus this."""
-        return self.peak + float(np.log(self._total))
+        return self.peak + math.log(self.total)
 
     @cached_property
     def entropy(self) -> float:
         """In nats; 0·ln 0 is 0."""
-        # not np.dot: BLAS would wake a team of threads of its own beside torch's
-        mean = float((self._weights * (self.values - self.peak)).sum()) / self._total
-        return max(0.0, float(np.log(self._total)) - mean)
+        # einsum rather than dot: BLAS would wake a team of threads of its own beside torch's.
+        mean = float(np.einsum("i,i->", self.weights, self._shifted)) / self.total
+        return max(0.0, math.log(self.total) - mean)
 
     @cached_property
     def logits(self) -> Floats:
@@ -97,6 +105,17 @@ class Scores:
         full = np.full(self.vocab_size, -np.inf)
         full[self.ids] = self.values
         return full
+
+    @cached_property
+    def _by_id(self) -> Ints:
+        return np.argsort(self.ids)
+
+    def values_at(self, ids: Ints) -> Floats:
+        """The logits of these ids, -inf for those removed."""
+        if self.count > FEW or "logits" in self.__dict__:
+            return self.logits[ids]
+        places = self._by_id[np.minimum(np.searchsorted(self.ids, ids, sorter=self._by_id), self.count - 1)]
+        return np.where(self.ids[places] == ids, self.values[places], -np.inf)
 
     def ranked(self, n: int) -> Ints:
         """Positions in `ids` of the n most likely, in order; equal logits by ascending id.

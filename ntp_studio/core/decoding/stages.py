@@ -79,18 +79,14 @@ class Stage:
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         raise NotImplementedError
 
-    def reason(self, token_id: int, before: Scores, note: Note) -> str:
-        """Why this stage cut the token, with numbers."""
+    def reason(self, logit: float, before: Scores, note: Note) -> str:
+        """Why this stage cut a token that came to it with `logit`, with numbers."""
         raise NotImplementedError
 
     def _upto(self, maximum: float) -> None:
         for p in self.parameters:
             if getattr(self, p.name) > maximum:
                 raise ValueError(f"{p.name} must be at most {maximum:g}, not {getattr(self, p.name):g}.")
-
-
-def _probability(scores: Scores, token_id: int) -> float:
-    return math.exp(float(scores.logits[token_id]) - scores.log_normalizer)
 
 
 @dataclass(frozen=True)
@@ -146,7 +142,7 @@ class Temperature(Stage):
             values = np.maximum((scores.values - scores.peak) / self.temperature, -np.finfo(np.float64).max)
         return scores.with_values(values, same_order=True), Note()
 
-    def reason(self, token_id: int, before: Scores, note: Note) -> str:
+    def reason(self, logit: float, before: Scores, note: Note) -> str:
         return "at T = 0 only the most likely token is left"
 
 
@@ -175,10 +171,8 @@ class TopK(Stage):
         tie = f" (tie: {kept:,} kept)" if kept > k else ""
         return scores.first(kept), Note(f"logit ≥ {limit:.2f}{tie}", limit)
 
-    def reason(self, token_id: int, before: Scores, note: Note) -> str:
-        value = float(before.logits[token_id])
-        rank = int(np.count_nonzero(before.values > value)) + 1
-        return f"rank {rank:,} of what was left > k = {int(self.top_k):,}"
+    def reason(self, logit: float, before: Scores, note: Note) -> str:
+        return f"logit {logit:.2f} < {note.limit:.2f}, the lowest of the {int(self.top_k):,} most likely"
 
 
 @dataclass(frozen=True)
@@ -205,14 +199,14 @@ class TopP(Stage):
             return scores, Note()
         ranked = 256  # mostly more than enough, and a full sort is the costliest part of a step
         while True:
-            cumulative = np.cumsum(scores.probabilities[scores.ranked(ranked)])
+            cumulative = np.cumsum(scores.weights[scores.ranked(ranked)]) / scores.total
             if cumulative[-1] >= self.top_p - TOLERANCE or ranked >= scores.count:
                 break
             ranked *= 16
         kept = min(int(np.searchsorted(cumulative, self.top_p - TOLERANCE)) + 1, scores.count)
         return scores.first(kept), Note(f"{cumulative[kept - 1]:.1%} in {kept:,} tokens", float(cumulative[kept - 1]))
 
-    def reason(self, token_id: int, before: Scores, note: Note) -> str:
+    def reason(self, logit: float, before: Scores, note: Note) -> str:
         return f"more likely tokens already hold {note.limit:.4f} ≥ p = {self.top_p:g}"
 
 
@@ -241,9 +235,9 @@ class MinP(Stage):
         threshold = self.min_p * math.exp(scores.peak - scores.log_normalizer)
         return scores.where(scores.values >= limit), Note(f"p ≥ {threshold:.4g}", threshold)
 
-    def reason(self, token_id: int, before: Scores, note: Note) -> str:
+    def reason(self, logit: float, before: Scores, note: Note) -> str:
         top = math.exp(before.peak - before.log_normalizer)
-        return f"{_probability(before, token_id):.4g} < {self.min_p:g} × {top:.4g}"
+        return f"{math.exp(logit - before.log_normalizer):.4g} < {self.min_p:g} × {top:.4g}"
 
 
 STAGES: dict[str, type[Stage]] = {stage.name: stage for stage in (RepetitionPenalty, Temperature, TopK, TopP, MinP)}
