@@ -39,7 +39,9 @@ def window_parser() -> Parser:
     _common(parser, repeated_model=True)
     parser.add_argument("--prompt", help="the text to begin with")
     parser.add_argument("--screenshot", metavar="FILE.png", help="draw the window into a file, without a display")
-    parser.add_argument("--size", default="1440x900", metavar="WxH", type=window_size, help="of the screenshot's window")
+    parser.add_argument(
+        "--size", default="1440x900", metavar="WxH", type=window_size, help="of the screenshot's window"
+    )
     parser.add_argument("--scale", default=1.0, type=float, help="pixels per point of the screenshot")
     parser.add_argument("--theme", choices=("light", "dark", "system"))
     parser.add_argument("--steps", type=whole_number, default=0, metavar="N", help="steps before the screenshot")
@@ -78,7 +80,9 @@ def command_parser() -> Parser:
     p.add_argument("--debug", action="store_true")
     p = commands.add_parser("bench", help="measure the studio against the bare model", prog="ntp-studio bench")
     _common(p)
-    p.add_argument("--tokens", type=whole_number, default=60, metavar="N", help="how many tokens per figure (default 60)")
+    p.add_argument(
+        "--tokens", type=whole_number, default=60, metavar="N", help="how many tokens per figure (default 60)"
+    )
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
 

@@ -41,14 +41,18 @@ class Row:
         return {"event": "bench"} | asdict(self)
 
     def line(self) -> str:
-        bound = "" if self.bound is None else f"  (bound {self.bound:g}{'' if self.value <= self.bound else ', EXCEEDED'})"
+        bound = (
+            "" if self.bound is None else f"  (bound {self.bound:g}{'' if self.value <= self.bound else ', EXCEEDED'})"
+        )
         return f"{self.name:<68} {self.value:8.3f} {self.unit}{bound}  {self.detail}"
 
 
 def run_all(path: str, device: str, dtype: str, *, tokens: int) -> Iterator[Row]:
     """Every figure for one model, as it becomes known."""
     model = checkpoints.load(path, device=device, dtype=dtype)
-    yield Row("load", model.info.load_ms / 1000, "s", detail=f"{model.info.name}, {model.info.device} {model.info.dtype}")
+    yield Row(
+        "load", model.info.load_ms / 1000, "s", detail=f"{model.info.name}, {model.info.device} {model.info.dtype}"
+    )
     for name, settings in (("all stages off", DecodingSettings()), ("usual settings", settings_from_names(USUAL))):
         bare, studio, own = step_times(model, tokens, settings)
         detail = f"bare {bare:.2f} ms, studio {studio:.2f} ms"

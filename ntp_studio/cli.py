@@ -121,13 +121,10 @@ def models(options: argparse.Namespace) -> int:
             _json_line(asdict(listing))
         else:
             size = f"{listing.size_bytes / 1e6:,.0f} MB"
-            print(
-                f"{listing.name}\n  {listing.path}\n  {listing.source}, {listing.format}, {size} {listing.problem}".rstrip()
-            )
+            print(f"{listing.name}\n  {listing.path}")
+            print(f"  {listing.source}, {listing.format}, {size} {listing.problem}".rstrip())
     if not found and not options.json:
-        print(
-            "No checkpoint was found here. Any local Hugging Face folder, GGUF file or nanoGPT checkpoint can be opened."
-        )
+        print("No checkpoint was found here; any local Hugging Face folder, GGUF file or nanoGPT checkpoint opens.")
     return 0
 
 

@@ -43,7 +43,7 @@ class Desk:
         return self.engine._columns["main"].session
 
 
-@pytest.fixture()
+@pytest.fixture
 def desk(folder: Path) -> Desk:
     desk = Desk()
     desk(m.SetPrompt("The cat sat on"), m.LoadModel(str(folder), "cpu"))
@@ -195,7 +195,9 @@ def test_a_load_that_fails_at_the_look_leaves_model_and_text(desk: Desk, tmp_pat
     text_is_usable(desk, before)
 
 
-def test_a_load_that_fails_half_way_brings_the_old_model_and_text_back(desk: Desk, folder: Path, tmp_path: Path) -> None:
+def test_a_load_that_fails_half_way_brings_the_old_model_and_text_back(
+    desk: Desk, folder: Path, tmp_path: Path
+) -> None:
     desk(m.Step(), m.Step())
     before, ids = desk.session.text, desk.session.token_ids
     broken = tmp_path / "broken"

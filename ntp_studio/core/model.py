@@ -55,8 +55,8 @@ class Reading:
 
 
 class LanguageModel:
-    """A network with its tokenizer. It remembers the ids that its KV cache holds, so that ids that begin alike cost only
-    what differs: a step, a rewind and a branch are one token's forward.
+    """A network with its tokenizer. It remembers the ids that its KV cache holds, so that ids that begin alike cost
+    only what differs: a step, a rewind and a branch are one token's forward.
 
     Where a cache cannot be cropped (sliding windows, recurrent states) a text that goes back is read again from its
     beginning, and the reading says so.
@@ -215,7 +215,7 @@ def _score(rows: torch.Tensor, ids: list[int]) -> Iterator[TokenScore]:
     """How each of `ids` fared in its row of logits [n, V]."""
     import torch
 
-    # Half a gibibyte of float64 would be nothing for a small vocabulary and too much for a large one: a few rows at once.
+    # A few rows at once: a whole chunk's log-probabilities over a large vocabulary would be hundreds of megabytes more.
     for begin in range(0, len(ids), 32):
         logprobs = torch.log_softmax(rows[begin : begin + 32].float(), dim=-1)
         wanted = torch.tensor(ids[begin : begin + 32], device=rows.device)[:, None]

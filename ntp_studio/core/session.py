@@ -10,6 +10,7 @@ other. Nothing is ever re-tokenised: the ids in the nodes are the truth, and tex
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -265,7 +266,7 @@ class Session:
         while path[-1].parent is not None:
             path.append(path[-1].parent)
         path.reverse()
-        for parent, child in zip(path, path[1:], strict=False):
+        for parent, child in itertools.pairwise(path):
             parent.ahead = child
         self._line = path[:-1] + self._ahead_from(node)
         self._ids = [n.token_id for n in path]

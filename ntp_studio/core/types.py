@@ -124,7 +124,7 @@ class StepFrame:
     """The distribution at one place in the text, the token chosen from it, and what it cost.
 
     `candidates` are the model's most likely tokens, by rank, and always contain `choice`'s token. The others number
-    `vocab_size - len(candidates)` and hold `tail_probability` (model) and `processed_tail_probability` (after decoding).
+    `vocab_size - len(candidates)` and hold `tail_probability` (model) and `processed_tail_probability` (decoding).
     `origin` tells whether `choice` is what the draw gives here or was forced by a person.
     """
 

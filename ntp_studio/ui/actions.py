@@ -154,9 +154,7 @@ class Actions(QObject):
                         tr("Show or hide the next token's distribution"),
                         checkable=True,
                     ),
-                    row(
-                        "toggle_timeline", tr("Timeline"), "Ctrl+3", tr("Show or hide the timeline"), checkable=True
-                    ),
+                    row("toggle_timeline", tr("Timeline"), "Ctrl+3", tr("Show or hide the timeline"), checkable=True),
                     row("table_view", tr("Table view"), "Ctrl+4", tr("Candidates as a table"), checkable=True),
                     row("log_scale", tr("Logarithmic scale"), "L", tr("Make small probabilities seen"), checkable=True),
                     None,

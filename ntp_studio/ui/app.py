@@ -1,11 +1,11 @@
 """The program with a window: how it starts, and how it ends.
 
-Start, in this order: is there a display? (Qt would abort) -> on Windows torch (it fails to import after Qt there) -> Qt ->
-the window on screen -> the worker thread -> torch, in that thread, with the first model.
+Start, in this order: is there a display? (Qt would abort) -> on Windows torch (it fails to import after Qt there) ->
+Qt -> the window on screen -> the worker thread -> torch, in that thread, with the first model.
 
-End, on one path from the window's close button, Quit and Ctrl+C: refuse commands, cancel, close the bridge, wait for the
-worker, save the settings, quit. A worker that does not end in time is left behind by `os._exit`: torch aborts the process if
-one of its threads is alive when Python is torn down.
+End, on one path from the window's close button, Quit and Ctrl+C: refuse commands, cancel, close the bridge, wait for
+the worker, save the settings, quit. A worker that does not end in time is left behind by `os._exit`: torch aborts the
+process if one of its threads is alive when Python is torn down.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ntp_studio.settings import Settings
 from ntp_studio.ui.display import require_display
 
 if sys.platform == "win32":
-    import torch  # noqa: F401, TID253  (see above)
+    import torch  # noqa: F401  (see above)
 
 try:
     from PySide6.QtCore import QObject, QSocketNotifier, QTimer, Slot
@@ -49,7 +49,6 @@ from ntp_studio.ui.controller import Controller
 from ntp_studio.ui.main_window import MainWindow
 from ntp_studio.ui.style import apply_style
 from ntp_studio.ui.theme import Theme
-from ntp_studio.ui.typing_guard import TypingGuard
 
 log = logging.getLogger(__name__)
 JOIN_SECONDS = 10.0
@@ -70,7 +69,6 @@ class Studio(QObject):
         self.engine = Engine(self._post)
         self.bridge = Bridge(self._deliver, self)
         self.controller = Controller(self.window, self.engine, settings)
-        self.guard = TypingGuard(app)
         self.window.closing.connect(self.shutdown)
 
     def _post(self, event: m.Event) -> None:
@@ -169,7 +167,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class Interrupts(QObject):
-    """Ctrl+C and a polite kill close the window: a byte on a socket wakes Qt, which otherwise never returns to Python."""
+    """Ctrl+C and a polite kill close the window: a byte on a socket wakes Qt, which else never returns to Python."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)

@@ -55,9 +55,7 @@ class FactCard(QFrame):
         self._value.set_color(p.color("text"))
         self._caption.setFont(scaled(self.font(), 0.87))
         self._caption.set_color(p.color("muted"))
-        self.setStyleSheet(
-            f"FactCard {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; }}"
-        )
+        self.setStyleSheet(f"FactCard {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; }}")
 
 
 class Facts(QWidget):

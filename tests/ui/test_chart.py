@@ -226,8 +226,14 @@ def test_wheel_scrolls_the_rows_and_menus_stay_shut(qtbot: QtBot, chart: Candida
     show(chart, chosen=0)
     where = QPointF(point(chart, 3))
     down = QWheelEvent(
-        where, chart.mapToGlobal(where), QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton,
-        Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        where,
+        chart.mapToGlobal(where),
+        QPoint(),
+        QPoint(0, -120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
     )
     QApplication.sendEvent(chart.viewport(), down)
     assert chart.offset == 1

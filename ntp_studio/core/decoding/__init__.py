@@ -1,4 +1,4 @@
-"""Decoding: from the model's logits to the distribution a token is drawn from, and the draw. NumPy only, but the draw."""
+"""Decoding: from the model's logits to the distribution a token is drawn from, and a draw. NumPy, but for the draw."""
 
 from ntp_studio.core.decoding.chain import Chain, Trace, build_stage, settings_from_names
 from ntp_studio.core.decoding.scores import Scores

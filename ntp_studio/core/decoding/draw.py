@@ -2,8 +2,8 @@
 
 The race: every vocabulary entry waits a time q ~ Exp(1), shortened by its probability; the smallest q/p wins. That is
 what torch.multinomial does on the CPU, so a session equals transformers' `generate(do_sample=True)` of the same seed
-(Gumbel-max in other words). Noise is drawn for the whole vocabulary whatever was cut, so a stage changes the winner only
-if it removes it or changes the odds.
+(Gumbel-max in other words). Noise is drawn for the whole vocabulary whatever was cut, so a stage changes the winner
+only if it removes it or changes the odds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SEED_LIMIT = 2**63
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamState:
-    """A place in a random stream; it belongs to a node of the session tree. `state` is the generator's (5,056 bytes)."""
+    """A place in a random stream; it belongs to a node of the tree. `state` is the generator's (5,056 bytes)."""
 
     seed: int
     position: int

@@ -1,4 +1,4 @@
-"""Scores: the logits that are left at one point of the decoding chain, with what follows from them, each computed once."""
+"""Scores: the logits left at one point of the decoding chain, and what follows from them, each computed once."""
 
 from __future__ import annotations
 

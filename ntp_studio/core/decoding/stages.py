@@ -148,12 +148,12 @@ class Temperature(Stage):
 
 @dataclass(frozen=True)
 class TopK(Stage):
-    """Fan et al. 2018 (arXiv 1805.04833). Ties at the k-th place are all kept. Oracle: transformers' TopKLogitsWarper."""
+    """Fan et al. 2018 (arXiv 1805.04833). Ties at the k-th place all stay. Oracle: transformers' TopKLogitsWarper."""
 
     name: ClassVar = "top_k"
     label: ClassVar = "Top-k"
     summary: ClassVar = (
-        "Keeps the k most likely tokens and cuts the rest, however likely they are. Tokens tied with the k-th stay too. "
+        "Keeps the k most likely tokens and cuts the rest, however likely they are. Those tied with the k-th stay too. "
         "40 to 100 are usual. (Fan et al. 2018)"
     )
     parameters: ClassVar = (Parameter("top_k", "k", 40, 0, 1000, off=0, integer=True, decimals=0, scale="log"),)
@@ -177,7 +177,7 @@ class TopK(Stage):
 
 @dataclass(frozen=True)
 class TopP(Stage):
-    """Holtzman et al. 2019 (arXiv 1904.09751): the crossing token is included. Oracle: transformers' TopPLogitsWarper."""
+    """Holtzman et al. 2019 (arXiv 1904.09751): the crossing token is kept. Oracle: transformers' TopPLogitsWarper."""
 
     name: ClassVar = "top_p"
     label: ClassVar = "Top-p"
@@ -212,7 +212,7 @@ class TopP(Stage):
 
 @dataclass(frozen=True)
 class MinP(Stage):
-    """Nguyen et al. 2024 (arXiv 2407.01082), in logit form: no softmax needed. Oracle: transformers' MinPLogitsWarper."""
+    """Nguyen et al. 2024 (arXiv 2407.01082), in logit form: no softmax. Oracle: transformers' MinPLogitsWarper."""
 
     name: ClassVar = "min_p"
     label: ClassVar = "Min-p"
