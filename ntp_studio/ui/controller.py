@@ -24,6 +24,11 @@ from ntp_studio.ui.main_window import PANEL_ACTIONS, MainWindow
 
 # Steps asked for and not yet answered: a key held down must not leave a queue that goes on after it is released.
 MOST_WAITING = 2
+# What makes sense only while there is a text with a distribution.
+NEED_TEXT = (
+    "step", "back", "forward", "go_to_end", "play", "restart", "export", "find_token", "select_next", "select_previous",
+    "force_selected",
+)  # fmt: skip
 
 
 class Controller(QObject):
@@ -278,12 +283,13 @@ class Controller(QObject):
         if self.frame is None:
             title = self.tr("Loading {0}").format(event.name)
             w.text.clear(title, event.message, open_model=False)
-            w.next.clear(title, event.message)
+            w.next.clear(self.tr("No text yet"), self.tr("The odds of the next token appear here."))
 
     def _on_loaded(self, event: m.Loaded) -> None:
         self.loading = False
         self.info = event.info
         self.frame = None
+        self._last_node = -1
         w = self.window
         self.settings = self.settings.with_recent(event.info.path)
         w.setWindowTitle(self.tr("{0} — NTP Studio").format(event.info.name))
@@ -336,9 +342,9 @@ class Controller(QObject):
         if event.appended is not None:
             self._last_node = event.appended.node
             self.window.text.append(event.appended)
-        if self.frame is None:
+        first, self.frame = self.frame is None, event.frame
+        if first:
             self._ready()
-        self.frame = event.frame
         self._new_frame = True
 
     def _on_run_state(self, event: m.RunState) -> None:
@@ -379,6 +385,8 @@ class Controller(QObject):
 
     def _ready(self) -> None:
         self._waiting = 0
+        for action in NEED_TEXT:
+            self.window.commands[action].setEnabled(self.frame is not None)
         if self.playing:
             self.window.status.show_state(self.tr("Playing"), "playing")
         elif self.info is None:
