@@ -1,0 +1,87 @@
+"""How soon the window is there, and how long its event loop is ever held while a model generates."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+START = """
+import sys, time
+from PySide6.QtCore import QTimer
+from ntp_studio.ui import app as program
+from ntp_studio.ui.app import build
+app, window = build([])
+window.show()
+def shown():
+    print(time.time(), "torch" in sys.modules)
+    window.studio.shutdown()
+QTimer.singleShot(0, shown)
+app.exec()
+"""
+
+# A heartbeat every millisecond in the main thread; the gap between two beats is how long the loop was held.
+BEAT = """
+import json, sys, time
+from PySide6.QtCore import QTimer, Qt
+from ntp_studio import messages as m
+from ntp_studio.settings import Settings
+from ntp_studio.ui.app import build
+app, window = build(["--model", sys.argv[1], "--prompt", "Once upon a time", "--set", "temperature=0.8",
+                     "--set", "top_k=40", "--set", "top_p=0.95"], settings=Settings(speed=0.0))
+window.resize(1440, 900)
+window.show()
+controller = window.studio.controller
+gaps, last = [], [None]
+def beat():
+    now = time.perf_counter()
+    if last[0] is not None and controller.playing:
+        gaps.append((now - last[0]) * 1000)
+    last[0] = now
+    if controller.frame is not None and not controller.playing and controller.frame.step == 1:
+        controller.engine.send(m.Play(0.0, steps=int(sys.argv[2])))
+        controller.playing = True
+    if controller.frame is not None and controller.frame.step > int(sys.argv[2]):
+        timer.stop()
+        print(json.dumps(gaps))
+        window.studio.shutdown()
+timer = QTimer(); timer.setTimerType(Qt.TimerType.PreciseTimer); timer.setInterval(1); timer.timeout.connect(beat); timer.start()
+app.exec()
+"""
+
+
+def test_window_visible(benchmark) -> None:
+    torch_loaded = []
+
+    def start() -> None:
+        begun = time.time()
+        done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, check=True, env=os.environ)
+        shown, torch = done.stdout.split()
+        took.append(float(shown) - begun)
+        torch_loaded.append(torch)
+
+    took: list[float] = []
+    benchmark.pedantic(start, rounds=7)
+    benchmark.extra_info["seconds to the window, median"] = statistics.median(took)
+    print(f"window visible after {statistics.median(took):.2f} s (min {min(took):.2f}, max {max(took):.2f}; bound 1.0)")
+    assert set(torch_loaded) == {"False"}, "torch must not be imported before the window stands"
+
+
+@pytest.mark.real_model
+def test_event_loop_while_generating(benchmark, real_model: Path) -> None:
+    import json
+
+    def play() -> list[float]:
+        command = [sys.executable, "-c", BEAT, str(real_model), "200"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    gaps = sorted(benchmark.pedantic(play, rounds=1))
+    p99 = gaps[int(len(gaps) * 0.99)]
+    benchmark.extra_info |= {"99 % ms": p99, "longest ms": gaps[-1]}
+    print(f"event loop held: 99 % {p99:.1f} ms (bound 20), longest {gaps[-1]:.1f} ms (bound 60), {len(gaps)} beats")
