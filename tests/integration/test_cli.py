@@ -31,19 +31,8 @@ def inspect(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict]:
 def test_inspect_json_tells_model_steps_and_end(llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, *steps, end = inspect(capsys, "--model", str(llama), "--prompt", PROMPT, "--steps", "6", "--top", "5")
     assert model["event"] == "model"
-    keys = [
-        "name",
-        "path",
-        "format",
-        "architecture",
-        "parameters",
-        "vocab_size",
-        "context_length",
-        "device",
-        "dtype",
-        "load_ms",
-    ]
-    assert set(keys) <= set(model)
+    keys = ["name", "path", "format", "architecture", "parameters", "vocab_size", "context_length", "device", "dtype"]
+    assert {*keys, "load_ms"} <= set(model)
     assert [s["step"] for s in steps] == [1, 2, 3, 4, 5, 6]
     assert end["event"] == "end"
     assert end["reason"] == "steps"
