@@ -61,6 +61,13 @@ def rank_of(logits: Floats, token_id: int) -> int:
     return int(np.count_nonzero(logits > own) + np.count_nonzero(logits[:token_id] == own)) + 1
 
 
+def _rest(listed: list[float], possible: int) -> float:
+    """The probability that is not listed; exactly 0, without a rounding's rest, when all `possible` tokens are."""
+    if sum(p > 0 for p in listed) >= possible:
+        return 0.0
+    return max(0.0, 1.0 - math.fsum(listed))
+
+
 def build_frame(
     model: LanguageModel,
     trace: Trace,
@@ -102,8 +109,8 @@ def build_frame(
         processed_entropy_bits=result.entropy * BITS,
         kept=result.count,
         kept_mass=kept_mass,
-        tail_probability=max(0.0, 1.0 - math.fsum(c.probability for c in candidates)),
-        processed_tail_probability=max(0.0, 1.0 - math.fsum(c.processed_probability for c in candidates)),
+        tail_probability=_rest([c.probability for c in candidates], raw.count),
+        processed_tail_probability=_rest([c.processed_probability for c in candidates], result.count),
         log_normalizer=raw.log_normalizer,
         processed_log_normalizer=result.log_normalizer,
         stages=trace.reports(),

@@ -93,6 +93,7 @@ def test_a_frame_adds_up_and_tells_both_distributions() -> None:
             assert c.reason.startswith(f"logit {c.logit / 0.7:.2f} < ")
     assert [c.rank for c in frame.candidates[:12]] == list(range(1, 13))
     assert frame.kept == 6
+    assert frame.processed_tail_probability == 0.0, "all six are listed: not a rounding's rest"
     assert frame.kept_mass == pytest.approx(sum(c.probability for c in frame.candidates if c.cut_by is None))
     assert frame.choice in frame.candidates
 
