@@ -162,6 +162,8 @@ class Engine:
 
     def _carry_out(self, command: m.Command) -> None:
         column = self._columns.setdefault(command.model, Column(command.model))
+        if column.lost is not None and not isinstance(command, m.LoadModel | m.CloseModel):
+            self._go_back_to(column)
         with self._telling(column):
             getattr(self, f"_do_{type(command).__name__}")(column, command)
 
@@ -173,7 +175,7 @@ class Engine:
         except StudioError as error:
             log.info("%s", error, exc_info=True)
             self._pause(column, "error", str(error))
-            self._emit(m.Trouble(str(error), model=column.id))
+            self._emit(m.Trouble(str(error), isinstance(error, Cancelled), model=column.id))
         except Exception as error:
             log.exception("a command failed")
             self._pause(column, "error", str(error))
@@ -237,7 +239,7 @@ class Engine:
         self._emit(m.Loaded(model.info, model=column.id))
         self._tell_memory(now=True)
         if column.prompt is not None:
-            self._read_prompt(column, column.session)
+            self._read_prompt(column, column.session, column.prompt, column.chat)
 
     def adopt(self, name: str, session: Session) -> None:
         """Take a session made elsewhere as a column. Only before `start()`: the worker owns the columns afterwards."""
@@ -283,17 +285,17 @@ class Engine:
 
     def _do_SetPrompt(self, column: Column, command: m.SetPrompt) -> None:
         self._pause(column)
-        column.prompt, column.chat = command.text, command.chat
         if column.session is not None:
-            self._read_prompt(column, column.session)
+            self._read_prompt(column, column.session, command.text, command.chat)
+        column.prompt, column.chat = command.text, command.chat
 
-    def _read_prompt(self, column: Column, session: Session) -> None:
+    def _read_prompt(self, column: Column, session: Session, text: str, chat: bool) -> None:
         def progress(done: int, total: int) -> None:
             self._emit(m.Reading(column.run, done, total, model=column.id))
 
-        chat = column.chat and session.model.tokens.has_chat_template
+        chat = chat and session.model.tokens.has_chat_template
         with self._cancellable(column) as cancelled:
-            session.set_prompt(column.prompt or "", chat=chat, progress=progress, cancelled=cancelled)
+            session.set_prompt(text, chat=chat, progress=progress, cancelled=cancelled)
         column.run += 1
         self._show_text(column, session)
 

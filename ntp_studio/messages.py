@@ -253,6 +253,7 @@ class MemoryChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class Trouble(Event):
-    """Something went wrong and nothing was lost; `message` is a sentence for a person."""
+    """Something went wrong and nothing was lost; `message` is a sentence for a person, who may have wanted it so."""
 
     message: str
+    cancelled: bool = False

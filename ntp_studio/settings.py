@@ -48,7 +48,6 @@ class Settings:
     page_mode: str = "surprisal"
     zoom: float = 1.0
     log_scale: bool = False
-    top_n: int = 12
 
     def with_recent(self, path: str) -> Settings:
         """The same with this model as the last one opened, and first of the recent ones."""
@@ -256,5 +255,4 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "page_mode": _text,
     "zoom": _within(_number, 0.5, 4.0),
     "log_scale": _flag,
-    "top_n": _within(_whole, 1, 500),
 }

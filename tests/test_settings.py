@@ -42,7 +42,6 @@ def a_full_one() -> Settings:
         page_mode="rank",
         zoom=1.25,
         log_scale=True,
-        top_n=30,
     )
 
 
@@ -92,7 +91,6 @@ def test_bad_file_is_set_aside(path: Path, content: bytes) -> None:
         ("decoding", {"method": "race", "stages": [{"name": "top_k", "enabled": True, "values": {"top_k": "a"}}]}),
         ("decoding", {"method": "race", "stages": [{"name": "top_k", "enabled": True, "values": [1]}]}),
         ("decoding", 3),
-        ("top_n", 0),
     ],
 )
 def test_value_that_makes_no_sense_is_dropped_alone(path: Path, key: str, value: object) -> None:

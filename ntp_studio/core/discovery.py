@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from ntp_studio import resources
 from ntp_studio.core.checkpoints import look
 from ntp_studio.core.checkpoints.files import read_json
 from ntp_studio.core.checkpoints.huggingface import weight_files
@@ -77,15 +78,8 @@ def bundled() -> Path | None:
 
 
 def _bundled() -> list[Path]:
-    package = Path(__file__).resolve().parent.parent
-    found_here: list[Path] = []
-    for folder in (package / "resources" / "models", package.parent / "resources" / "models"):
-        for entry in _entries(folder):
-            if entry.suffix == ".gguf" or (entry.is_dir() and any(_entries(entry))):
-                found_here.append(entry)
-        if found_here:
-            break
-    return found_here
+    entries = _entries(resources.folder("models"))
+    return [entry for entry in entries if entry.suffix == ".gguf" or (entry.is_dir() and any(_entries(entry)))]
 
 
 def _llama_cpp_cache() -> Path:

@@ -33,6 +33,7 @@ if sys.platform == "win32":
 
 try:
     from PySide6.QtCore import QObject, QSocketNotifier, QTimer, Slot
+    from PySide6.QtGui import QIcon
     from PySide6.QtWidgets import QApplication
 except ImportError as error:  # a system library that Qt is linked against
     from ntp_studio.ui.display import SETUP, NoDisplay
@@ -43,6 +44,7 @@ from dataclasses import replace
 
 from ntp_studio import __version__
 from ntp_studio import messages as m
+from ntp_studio import resources
 from ntp_studio.engine import Engine
 from ntp_studio.ui.bridge import Bridge
 from ntp_studio.ui.controller import Controller
@@ -127,6 +129,7 @@ def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApp
     app.setApplicationDisplayName("NTP Studio")
     app.setApplicationVersion(__version__)
     app.setDesktopFileName("ntp-studio")
+    app.setWindowIcon(QIcon(str(resources.folder("icons") / "ntp-studio.svg")))
     remember = settings is None
     chosen = settings_file.load() if settings is None else settings
     changes = {"theme": options.theme, "seed": options.seed}

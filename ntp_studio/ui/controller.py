@@ -379,7 +379,10 @@ class Controller(QObject):
         self._waiting = 0
         self._ready()
         self.window.text.show_reading(1, 1)
-        self.window.notice.show_text(event.message)
+        if event.cancelled:
+            self.window.status.show_message(event.message)
+        else:
+            self.window.notice.show_text(event.message)
 
     # -- what is shown when nothing happens
 

@@ -1,0 +1,14 @@
+"""Where the files that come with the program are: in the checkout, or inside the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def folder(name: str) -> Path:
+    """The resource folder of this name (`icons`, `models`), whether it exists or not. A checkout's own comes first: an
+    editable install has a copy of it that does not follow changes."""
+    ours = PACKAGE.parent / "resources" / name
+    return ours if (PACKAGE.parent / "pyproject.toml").is_file() else PACKAGE / "resources" / name
