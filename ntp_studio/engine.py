@@ -2,82 +2,40 @@
 
 Commands go in through a queue and are drained between tokens, so that a new setting applies at the next token; events
 come out through `emit`, which is called in the worker thread. Several models take turns, one token each. torch is
-imported here and not before, when the first model is loaded, so that the window is on screen by then.
+imported there and not before, when the first model is loaded, so that the window is on screen by then.
 
 Nothing here knows Qt. Without `start()` the engine is driven by `run_pending()`, as tests and scripts do.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
 import queue
 import threading
-import time
 from collections.abc import Callable
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ntp_studio import messages as m
-from ntp_studio.core.types import Cancelled, DecodingSettings, ModelInfo, PageToken, StepFrame, StopReason, StudioError
+from ntp_studio.cancellation import LOADING, READING, Cancellation
+from ntp_studio.workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ntp_studio.core.model import LanguageModel
-    from ntp_studio.core.session import Node, Session
+    from ntp_studio.core.session import Session
 
 log = logging.getLogger(__name__)
 
-# A newer one of these makes the work under way pointless, so it is cancelled.
-SUPERSEDES = (m.LoadModel, m.SetPrompt, m.CloseModel)
-MEMORY_EVERY = 1.0  # seconds
-
-
-@dataclass
-class Playing:
-    interval: float
-    remaining: int | None
-    due: float
-
-
-@dataclass
-class Column:
-    """One model with its text, and what a person chose for it before or between models."""
-
-    id: str
-    session: Session | None = None
-    frame: StepFrame | None = None  # of the session's place, with the settings in force
-    run: int = 0
-    playing: Playing | None = None
-    prompt: str | None = None
-    chat: bool = False
-    decoding: DecodingSettings = field(default_factory=DecodingSettings)
-    seed: int = 0
-    lost: tuple[Session, ModelInfo, m.LoadModel] | None = None  # released for a load that failed; to be loaded again
-    opened: m.LoadModel | None = None
-
-    def ready(self) -> Session:
-        if self.session is None:
-            raise StudioError("No model is open; open one first.")
-        return self.session
+# A newer one of these makes older work of its model pointless, so that is cancelled.
+SUPERSEDES = {m.LoadModel: (LOADING, READING), m.CloseModel: (LOADING, READING), m.SetPrompt: (READING,)}
 
 
 class Engine:
     def __init__(self, emit: Callable[[m.Event], None], *, top: int = 40) -> None:
-        self._emit = emit
-        self._top = top
-        self._columns: dict[str, Column] = {}
+        """`emit` hears every event, in the worker thread; `top` is how many candidates a frame lists."""
+        self.cancellation = Cancellation()
+        self.workbench = Workbench(emit, self.cancellation, top)
         self._commands: queue.SimpleQueue[tuple[int, m.Command] | None] = queue.SimpleQueue()
-        self._numbers = itertools.count()
-        self._lock = threading.Lock()
-        self._job: tuple[int, str, threading.Event] | None = None  # command's number, column, cancel
-        self._number = 0  # of the command being carried out
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._memory_told = 0.0
 
     # -- called from any thread
 
@@ -89,33 +47,32 @@ class Engine:
         """Put a command in the queue; after `stop()` it is dropped."""
         if self._stopping.is_set():
             return
-        number = next(self._numbers)
-        self._commands.put((number, command))
-        if isinstance(command, SUPERSEDES):
-            self._cancel_before(number, command.model)
+        kinds = SUPERSEDES.get(type(command))
+        if kinds is not None:
+            self.cancellation.cancel(kinds, command.model)
+        self._commands.put((self.cancellation.number(), command))
 
     def cancel(self) -> None:
-        """Cancel the load or the reading under way, and pause whatever is playing."""
-        number = next(self._numbers)
-        self._cancel_before(number)
-        for name in list(self._columns):
+        """Cancel the loads and readings asked for until now, and pause whatever is playing."""
+        self.cancellation.cancel()
+        for name in list(self.workbench.columns):
             self.send(m.Pause(model=name))
 
     def stop(self, timeout: float = 10.0) -> bool:
         """Refuse commands, cancel, and wait for the worker. True if it has ended; may be called again."""
         self._stopping.set()
-        self._cancel_before(next(self._numbers))
+        self.cancellation.close()
         self._commands.put(None)
         if self._thread is None:
             return True
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _cancel_before(self, number: int, model: str | None = None) -> None:
-        """Cancel the work under way if it is older than command `number` (and for that model)."""
-        with self._lock:
-            if self._job is not None and self._job[0] < number and model in (None, self._job[1]):
-                self._job[2].set()
+    def adopt(self, name: str, session: Session) -> None:
+        """Take a session made elsewhere. Only before `start()`: the worker owns the columns afterwards."""
+        if self._thread is not None:
+            raise RuntimeError("the engine has started")
+        self.workbench.adopt(name, session)
 
     # -- the worker thread
 
@@ -125,14 +82,13 @@ class Engine:
                 self.run_pending(wait=True)
             except Exception:  # a bug must not end the thread: the window would be deaf
                 log.exception("the engine stumbled")
-        for column in self._columns.values():
-            self._release(column)
+        self.workbench.release_all()
 
     def run_pending(self, *, wait: bool = False) -> bool:
         """Carry out what is queued, then one token of every column that plays and is due. False if there was nothing
         to do. With `wait`, sleep until there is."""
         worked = False
-        timeout = self._until_due() if wait else 0.0
+        timeout = self.workbench.until_due() if wait else 0.0
         while True:
             try:
                 item = self._commands.get(block=timeout != 0.0, timeout=timeout)
@@ -142,307 +98,5 @@ class Engine:
             if item is None or self._stopping.is_set():
                 return False
             worked = True
-            self._number, command = item
-            self._carry_out(command)
-        for column in list(self._columns.values()):
-            if self._stopping.is_set():
-                return worked
-            if column.lost is not None:
-                self._go_back_to(column)
-            playing = column.playing
-            if playing is not None and playing.due <= time.monotonic():
-                worked = True
-                with self._telling(column):
-                    self._play_one(column, playing)
-        return worked
-
-    def _until_due(self) -> float | None:
-        due = [c.playing.due for c in self._columns.values() if c.playing is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
-
-    def _carry_out(self, command: m.Command) -> None:
-        column = self._columns.setdefault(command.model, Column(command.model))
-        if column.lost is not None and not isinstance(command, m.LoadModel | m.CloseModel):
-            self._go_back_to(column)
-        with self._telling(column):
-            getattr(self, f"_do_{type(command).__name__}")(column, command)
-
-    @contextmanager
-    def _telling(self, column: Column) -> Iterator[None]:
-        """Whatever goes wrong is told in a sentence, and the column goes on with what it had."""
-        try:
-            yield
-        except StudioError as error:
-            log.info("%s", error, exc_info=True)
-            self._pause(column, "error", str(error))
-            self._emit(m.Trouble(str(error), isinstance(error, Cancelled), model=column.id))
-        except Exception as error:
-            log.exception("a command failed")
-            self._pause(column, "error", str(error))
-            text = (
-                f"Something went wrong inside the program ({type(error).__name__}: {error}). The log has the details."
-            )
-            self._emit(m.Trouble(text, model=column.id))
-
-    @contextmanager
-    def _cancellable(self, column: Column) -> Iterator[Callable[[], bool]]:
-        event = threading.Event()
-        with self._lock:
-            self._job = (self._number, column.id, event)
-        try:
-            yield lambda: event.is_set() or self._stopping.is_set()
-        finally:
-            with self._lock:
-                self._job = None
-
-    # -- models
-
-    def _do_LoadModel(self, column: Column, command: m.LoadModel) -> None:
-        name = os.path.basename(os.path.normpath(command.path))
-        self._pause(column)
-        self._emit(m.Loading(name, "Looking at the files", model=column.id))
-        try:
-            from ntp_studio.core import checkpoints
-
-            reclaimable = column.session.model.info if column.session else None
-            checkpoints.check(command.path, device=command.device, dtype=command.dtype, replacing=reclaimable)
-            if column.session is not None and column.opened is not None:
-                column.lost = (column.session, column.session.model.info, column.opened)
-            self._release(column)
-            model = self._load(column, command, name)
-        except StudioError as error:
-            log.info("%s", error, exc_info=True)
-            cancelled = isinstance(error, Cancelled)
-            kept = column.session is not None or column.lost is not None
-            self._emit(m.LoadFailed(command.path, str(error), kept, cancelled, model=column.id))
-            return
-        column.lost = None
-        column.opened = command
-        self._begin(column, model)
-
-    def _load(self, column: Column, command: m.LoadModel, name: str) -> LanguageModel:
-        from ntp_studio.core import checkpoints
-
-        def progress(message: str, fraction: float | None) -> None:
-            self._emit(m.Loading(name, message, fraction, model=column.id))
-
-        with self._cancellable(column) as cancelled:
-            return checkpoints.load(
-                command.path, device=command.device, dtype=command.dtype, progress=progress, cancelled=cancelled
-            )
-
-    def _begin(self, column: Column, model: LanguageModel) -> None:
-        from ntp_studio.core.session import Session
-
-        column.session = Session(model, seed=column.seed, decoding=column.decoding, top=self._top)
-        column.run += 1
-        self._emit(m.Loaded(model.info, model=column.id))
-        self._tell_memory(now=True)
-        if column.prompt is not None:
-            self._read_prompt(column, column.session, column.prompt, column.chat)
-
-    def adopt(self, name: str, session: Session) -> None:
-        """Take a session made elsewhere as a column. Only before `start()`: the worker owns the columns afterwards."""
-        if self._thread is not None:
-            raise RuntimeError("the engine has started")
-        column = self._columns.setdefault(name, Column(name))
-        column.session, column.decoding, column.seed = session, session.decoding, session.seed
-        column.run += 1
-        self._show_text(column, session)
-
-    def _go_back_to(self, column: Column) -> None:
-        """Load again the model that was released for a load that failed; its text goes on where it was."""
-        assert column.lost is not None
-        session, info, command = column.lost
-        try:
-            session.model = self._load(column, command, info.name)
-        except StudioError as error:
-            column.lost = None
-            self._emit(m.LoadFailed(command.path, str(error), False, model=column.id))
-            return
-        column.lost, column.session = None, session
-        self._emit(m.Loaded(session.model.info, model=column.id))
-        with self._telling(column):
-            self._show_text(column, session)
-
-    def _do_CloseModel(self, column: Column, command: m.CloseModel) -> None:
-        self._pause(column)
-        column.lost = None
-        self._release(column)
-        del self._columns[column.id]
-
-    def _release(self, column: Column) -> None:
-        if column.session is not None:
-            column.session.model.release()
-        column.session = column.frame = None
-
-    def _do_ListModels(self, column: Column, command: m.ListModels) -> None:
-        from ntp_studio.core import discovery
-
-        self._emit(m.ModelsListed(tuple(discovery.found(command.recent)), model=column.id))
-
-    # -- text
-
-    def _do_SetPrompt(self, column: Column, command: m.SetPrompt) -> None:
-        self._pause(column)
-        if column.session is not None:
-            self._read_prompt(column, column.session, command.text, command.chat)
-        column.prompt, column.chat = command.text, command.chat
-
-    def _read_prompt(self, column: Column, session: Session, text: str, chat: bool) -> None:
-        def progress(done: int, total: int) -> None:
-            self._emit(m.Reading(column.run, done, total, model=column.id))
-
-        chat = chat and session.model.tokens.has_chat_template
-        with self._cancellable(column) as cancelled:
-            session.set_prompt(text, chat=chat, progress=progress, cancelled=cancelled)
-        column.run += 1
-        self._show_text(column, session)
-
-    def _do_Tokenize(self, column: Column, command: m.Tokenize) -> None:
-        session = column.session
-        if session is None:
-            return
-        chat = command.chat and session.model.tokens.has_chat_template
-        ids, template = session.encode(command.text, chat=chat)
-        tokens = tuple(
-            PageToken(-1, session.model.tokens.token(i), "prompt", template=t)
-            for i, t in zip(ids, template, strict=True)
-        )
-        self._emit(m.Tokenized(command.text, tokens, session.model.info.context_length, model=column.id))
-
-    def _do_Step(self, column: Column, command: m.Step) -> None:
-        self._pause(column)
-        self._take(column, column.ready())
-
-    def _take(self, column: Column, session: Session) -> None:
-        frame = column.frame or session.frame()
-        grows = session.here.ahead is None
-        node = session.take(frame.choice, frame, "drawn")
-        self._show_text(column, session, appended=node if grows else None)
-
-    def _do_Force(self, column: Column, command: m.Force) -> None:
-        self._pause(column)
-        session = column.ready()
-        grows = session.here.ahead is None
-        session.force(command.token_id)
-        self._show_text(column, session, appended=session.here if grows else None)
-
-    def _do_Back(self, column: Column, command: m.Back) -> None:
-        self._pause(column)
-        if column.ready().back():
-            self._show_text(column, column.ready())
-
-    def _do_Forward(self, column: Column, command: m.Forward) -> None:
-        self._pause(column)
-        if column.ready().forward():
-            self._show_text(column, column.ready())
-
-    def _do_GoTo(self, column: Column, command: m.GoTo) -> None:
-        self._pause(column)
-        column.ready().go_to(command.node)
-        self._show_text(column, column.ready())
-
-    def _do_NextBranch(self, column: Column, command: m.NextBranch) -> None:
-        self._pause(column)
-        column.ready().next_branch(command.node)
-        self._show_text(column, column.ready())
-
-    def _do_Restart(self, column: Column, command: m.Restart) -> None:
-        self._pause(column)
-        column.ready().restart()
-        column.run += 1
-        self._show_text(column, column.ready())
-
-    # -- settings
-
-    def _do_SetDecoding(self, column: Column, command: m.SetDecoding) -> None:
-        if column.session is not None:
-            column.session.set_decoding(command.decoding)
-            column.decoding = command.decoding
-            self._show_frame(column, column.session)
-        else:
-            column.decoding = command.decoding
-
-    def _do_SetSeed(self, column: Column, command: m.SetSeed) -> None:
-        if column.session is not None:
-            column.session.set_seed(command.seed)
-            column.seed = command.seed
-            self._show_frame(column, column.session)
-        else:
-            column.seed = command.seed
-
-    def _do_FindTokens(self, column: Column, command: m.FindTokens) -> None:
-        session = column.ready()
-        found, total = session.find(command.query, command.limit) if command.query else ((), 0)
-        self._emit(m.TokensFound(column.run, command.query, found, total, model=column.id))
-
-    def _do_Export(self, column: Column, command: m.Export) -> None:
-        from ntp_studio.core import export
-
-        export.write(column.ready(), command.path)
-        self._emit(m.Exported(command.path, model=column.id))
-
-    # -- playing
-
-    def _do_Play(self, column: Column, command: m.Play) -> None:
-        session = column.ready()
-        _ = session.here  # there must be a text
-        interval = 1 / command.per_second if command.per_second > 0 else 0.0
-        due = time.monotonic()
-        if column.playing is not None:  # only the speed changed
-            due = min(column.playing.due, due + interval)
-        column.playing = Playing(interval, command.steps, due)
-        self._emit(m.RunState(column.run, True, model=column.id))
-
-    def _do_Pause(self, column: Column, command: m.Pause) -> None:
-        self._pause(column)
-
-    def _pause(self, column: Column, reason: StopReason | None = None, message: str = "") -> None:
-        if column.playing is not None:
-            column.playing = None
-            self._emit(m.RunState(column.run, False, reason, message, model=column.id))
-
-    def _play_one(self, column: Column, playing: Playing) -> None:
-        session = column.ready()
-        stopped: StopReason | None = "steps" if playing.remaining == 0 else session.stopped
-        if stopped is not None:
-            self._pause(column, stopped)
-            return
-        # From when it was due, not from now, so that the pace holds; but a slow model does not hurry to catch up.
-        playing.due = max(playing.due + playing.interval, time.monotonic())
-        if playing.remaining is not None:
-            playing.remaining -= 1
-        self._take(column, session)
-        self._tell_memory()
-
-    # -- telling the window
-
-    def _show_text(self, column: Column, session: Session, appended: Node | None = None) -> None:
-        """The place has changed: show the text (unless it merely grew) and the distribution there."""
-        column.frame = None
-        if appended is None and session.place:
-            page = session.page()
-            self._emit(m.PathChanged(column.run, page, session.place, session.prompt_length, model=column.id))
-        token = appended.page_token(session.model) if appended is not None else None
-        try:
-            self._show_frame(column, session, token)
-        except StudioError:
-            if token is not None:  # the model failed after the token was taken: the page must still show it
-                page = session.page()
-                self._emit(m.PathChanged(column.run, page, session.place, session.prompt_length, model=column.id))
-            raise
-
-    def _show_frame(self, column: Column, session: Session, appended: PageToken | None = None) -> None:
-        if session.place:
-            column.frame = session.frame()
-            self._emit(m.FrameReady(column.run, column.frame, appended, model=column.id))
-            session.prepare()
-
-    def _tell_memory(self, *, now: bool = False) -> None:
-        if not now and time.monotonic() - self._memory_told < MEMORY_EVERY:
-            return
-        from ntp_studio.core import devices
-
-        self._memory_told = time.monotonic()
-        self._emit(m.MemoryChanged(*devices.memory_in_use()))
+            self.workbench.carry_out(*item)
+        return self.workbench.advance() or worked

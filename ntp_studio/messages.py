@@ -62,9 +62,11 @@ class Step(Command):
 
 @dataclass(frozen=True, slots=True)
 class Force(Command):
-    """Take this token instead of the drawn one."""
+    """Take this token instead of the drawn one, in the distribution after `node` (None: where the text is now)."""
 
     token_id: int
+    node: int | None = None
+    run: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,10 @@ class Forward(Command):
 
 @dataclass(frozen=True, slots=True)
 class GoTo(Command):
-    """Go to the place in the text right after this node."""
+    """Go to the place in the text right after this node; dropped if the text is no longer that of `run`."""
 
     node: int
+    run: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class NextBranch(Command):
     """Replace the text from this node on by the next of the continuations tried at its place."""
 
     node: int
+    run: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Desk:
 
     @property
     def session(self):
-        return self.engine._columns["main"].session
+        return self.engine.workbench.columns["main"].session
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_back_forward_go_to_and_force(desk: Desk) -> None:
     assert (forced.token.id, forced.origin) == (7, "forced")
     desk(m.GoTo(999999))
     assert "no longer part" in desk.only(m.Trouble).message
-    run = desk.engine._columns["main"].run
+    run = desk.engine.workbench.columns["main"].run
     desk(m.Restart())
     assert desk.only(m.PathChanged).cursor == path.prompt_length
     assert desk.only(m.PathChanged).run == run + 1
@@ -221,15 +221,15 @@ def test_a_load_that_fails_half_way_brings_the_old_model_and_text_back(
 def test_a_cancelled_load_brings_the_old_model_and_text_back(desk: Desk, folder: Path) -> None:
     before = desk.session.text
     engine = desk.engine
-    real = engine._emit
+    real = engine.workbench._emit
 
     def cancel_at_first_weights(event: m.Event) -> None:
         real(event)
         if isinstance(event, m.Loading) and event.fraction is not None:
-            engine._emit = real
+            engine.workbench._emit = real
             engine.cancel()
 
-    engine._emit = cancel_at_first_weights
+    engine.workbench._emit = cancel_at_first_weights
     desk(m.LoadModel(str(folder), "cpu"))
     failed = desk.only(m.LoadFailed)
     assert failed.cancelled

@@ -309,15 +309,21 @@ class Session:
 
     # -- the distribution
 
-    def frame(self, *, forced: int | None = None) -> StepFrame:
+    def frame(
+        self,
+        *,
+        forced: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> StepFrame:
         """The distribution at this place, raw and processed, and the token chosen from it.
 
         Runs a forward pass only if the logits of this place are not at hand, and changes nothing that a later step
-        depends on.
+        depends on. `progress` and `cancelled` are those of `LanguageModel.read`, for a context that must be read again.
         """
         started = time.perf_counter()
         node = self.here
-        scores, reading = self._scores_here()
+        scores, reading = self._scores_here(progress, cancelled)
         if reading is None and self._untold is not None and node is self._prompt[-1]:
             reading, self._untold = self._untold, None
             started -= reading.model_ms / 1000
@@ -359,14 +365,18 @@ class Session:
         found.sort(key=lambda i: (i not in whole, -logits[i], i))
         return candidates_of(self.model, trace, np.array(found[:limit], dtype=np.int64)), len(found)
 
-    def _scores_here(self) -> tuple[Scores, Reading | None]:
+    def _scores_here(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> tuple[Scores, Reading | None]:
         node_id = self.here.id
         if self._scores is not None and self._scores[0] == node_id:
             return self._scores[1], None
         reading = None
         logits = self._logits.get(node_id)
         if logits is None:
-            reading = self.model.read(self._ids)
+            reading = self.model.read(self._ids, progress=progress, cancelled=cancelled)
             logits = self._remember(node_id, reading)
         else:
             self._logits.move_to_end(node_id)
@@ -388,13 +398,9 @@ class Session:
             missing.append(node)
             node = node.parent
         state = node.state or self._first
-        if node.state is None:  # inside the prompt
-            return state
         for later in reversed(missing):
-            if later.origin == "prompt":
-                return self._first
-            state = self._stream.noise(state, self.model.tokens.vocab_size)[1]
-            later.state = state
+            if later.origin != "prompt":  # inside the prompt nothing has been drawn yet
+                state = later.state = self._stream.noise(state, self.model.tokens.vocab_size)[1]
         return state
 
     # -- the tree

@@ -42,9 +42,8 @@ except ImportError as error:  # a system library that Qt is linked against
 
 from dataclasses import replace
 
-from ntp_studio import __version__
+from ntp_studio import __version__, resources
 from ntp_studio import messages as m
-from ntp_studio import resources
 from ntp_studio.engine import Engine
 from ntp_studio.ui.bridge import Bridge
 from ntp_studio.ui.controller import Controller

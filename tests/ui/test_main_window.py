@@ -151,7 +151,7 @@ def test_play_pause_and_speed(window: MainWindow, qtbot: QtBot) -> None:
 
 
 def test_the_page_holds_every_token_of_a_fast_play(window: MainWindow, qtbot: QtBot) -> None:
-    session = window.studio.engine._columns["main"].session
+    session = window.studio.engine.workbench.columns["main"].session
     session.model.eos_ids = frozenset()
     press(qtbot, window, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: "context is full" in window.notice.text(), timeout=WAIT)
@@ -201,7 +201,7 @@ def test_editing_the_prompt_shows_its_tokens_as_you_type(window: MainWindow, qtb
 
 
 def _tokens_of(window: MainWindow, text: str):
-    tokens = window.studio.engine._columns["main"].session.model.tokens
+    tokens = window.studio.engine.workbench.columns["main"].session.model.tokens
     return [tokens.token(i) for i in tokens.encode(text)]
 
 
@@ -285,17 +285,17 @@ def test_a_prompt_typed_before_the_model_is_read_by_it(
 def test_cancelling_a_load_says_so(open_studio: Callable[..., MainWindow], llama: Path, qtbot: QtBot) -> None:
     window = open_studio("--prompt", "The dog")
     engine = window.studio.engine
-    emit = engine._emit
+    emit = engine.workbench._emit
 
     def cancel_when_weights_are_read(event) -> None:
         emit(event)
         if type(event).__name__ == "Loading" and event.fraction is not None:
             engine.cancel()
 
-    engine._emit = cancel_when_weights_are_read
+    engine.workbench._emit = cancel_when_weights_are_read
     window.studio.controller.open_model(str(llama))
     qtbot.waitUntil(lambda: window.status.text() == "Loading was cancelled.", timeout=WAIT)
-    engine._emit = emit
+    engine.workbench._emit = emit
     window.studio.controller.open_model(str(llama))
     qtbot.waitUntil(lambda: frame(window) is not None, timeout=WAIT)
 
