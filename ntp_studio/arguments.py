@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import NoReturn
 
 from ntp_studio import __version__
+from ntp_studio.core.types import DEFAULT_SEED
 
 COMMANDS = ("inspect", "models", "bench")
 
@@ -42,7 +44,7 @@ def window_parser() -> Parser:
     parser.add_argument(
         "--size", default="1440x900", metavar="WxH", type=window_size, help="of the screenshot's window"
     )
-    parser.add_argument("--scale", default=1.0, type=float, help="pixels per point of the screenshot")
+    parser.add_argument("--scale", default=1.0, type=scale, help="pixels per point of the screenshot")
     parser.add_argument("--theme", choices=("light", "dark", "system"))
     parser.add_argument("--steps", type=whole_number, default=0, metavar="N", help="steps before the screenshot")
     _decoding(parser)
@@ -50,7 +52,7 @@ def window_parser() -> Parser:
 
 
 def _decoding(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=None, help="of the random draws (default 0)")
+    parser.add_argument("--seed", type=seed, help=f"of the random draws (default {DEFAULT_SEED})")
     parser.add_argument("--greedy", action="store_true", help="take the most likely token instead of drawing")
     parser.add_argument(
         "--set",
@@ -80,9 +82,7 @@ def command_parser() -> Parser:
     p.add_argument("--debug", action="store_true")
     p = commands.add_parser("bench", help="measure the studio against the bare model", prog="ntp-studio bench")
     _common(p)
-    p.add_argument(
-        "--tokens", type=whole_number, default=60, metavar="N", help="how many tokens per figure (default 60)"
-    )
+    p.add_argument("--tokens", type=some, default=60, metavar="N", help="how many tokens per figure (default 60)")
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
 
@@ -93,11 +93,36 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed: a whole number from 0 to {2**63 - 1}")
+    return int(text)
+
+
+def scale(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.5 <= value <= 4:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a scale from 0.5 to 4")
+    return value
+
+
+def some(text: str) -> int:
+    if whole_number(text) == 0:
+        raise argparse.ArgumentTypeError("0 is too few")
+    return int(text)
+
+
 def window_size(text: str) -> tuple[int, int]:
     width, separator, height = text.lower().partition("x")
     if not (separator and width.isdecimal() and height.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, such as 1440x900")
-    return int(width), int(height)
+    size = int(width), int(height)
+    if not (900 <= size[0] <= 8000 and 600 <= size[1] <= 8000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 900x600 and 8000x8000")
+    return size
 
 
 def setting(text: str) -> tuple[str, float]:

@@ -18,7 +18,7 @@ from ntp_studio.core import checkpoints
 from ntp_studio.core.decoding import settings_from_names
 from ntp_studio.core.model import LanguageModel
 from ntp_studio.core.session import Session
-from ntp_studio.core.types import DecodingSettings
+from ntp_studio.core.types import DecodingSettings, StudioError
 from ntp_studio.engine import Engine
 
 PROMPT = "Once upon a time, in a village by the sea, there lived a young fisherman who had a dream."
@@ -50,6 +50,10 @@ class Row:
 def run_all(path: str, device: str, dtype: str, *, tokens: int) -> Iterator[Row]:
     """Every figure for one model, as it becomes known."""
     model = checkpoints.load(path, device=device, dtype=dtype)
+    room = model.info.context_length - len(model.tokens.encode(PROMPT)) - 4 * TURN
+    if room < TURN:
+        raise StudioError(f"The context of {model.info.name} is too short to measure steps; take another model.")
+    tokens = min(tokens, room)
     yield Row(
         "load", model.info.load_ms / 1000, "s", detail=f"{model.info.name}, {model.info.device} {model.info.dtype}"
     )
@@ -188,7 +192,7 @@ def against_generate(model: LanguageModel, tokens: int) -> tuple[float, str, flo
 def redraw_time(changes: int = 40) -> float:
     """Median ms from a changed setting to its frame, on random logits of a large vocabulary: no model takes part."""
     from ntp_studio.core.decoding import Chain, Context, Scores
-    from ntp_studio.core.decoding.draw import RandomStream, choose
+    from ntp_studio.core.decoding.draw import RandomStream, StreamPlace, choose
     from ntp_studio.core.frames import build_frame
     from ntp_studio.core.tokens import CharacterTokens
     from ntp_studio.core.types import ModelInfo
@@ -198,8 +202,7 @@ def redraw_time(changes: int = 40) -> float:
     info = ModelInfo("random logits", "", "", "", 0, LARGE_VOCABULARY, 4096, 0)
     tokens = CharacterTokens({i: chr(0x4E00 + i % 20000) for i in range(LARGE_VOCABULARY)})
     model = LanguageModel(_NoNetwork(), tokens, info)
-    scores, stream = Scores.of(logits), RandomStream()
-    state = stream.start(0)
+    scores, stream, place = Scores.of(logits), RandomStream(LARGE_VOCABULARY), StreamPlace(0)
     history = rng.integers(0, LARGE_VOCABULARY, 500).tolist()
     turn = iter(range(10**6))
 
@@ -207,7 +210,7 @@ def redraw_time(changes: int = 40) -> float:
         started = time.perf_counter()
         values = USUAL | {"temperature": 0.5 + 0.01 * next(turn), "repetition_penalty": 1.1}
         trace = Chain.of(settings_from_names(values)).run(scores, Context(history, 10))
-        token_id, draw = choose(trace.result, "race", stream, state)
+        token_id, draw = choose(trace.result, "race", stream, place)
         build_frame(
             model, trace, token_id, draw, top=40, step=1, node=0, context_length=500, origin="drawn", model_ms=0.0,
             note="", started=started,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ntp_studio.arguments import COMMANDS, command_parser, window_parser
-from ntp_studio.core.types import StopReason, StudioError
+from ntp_studio.core.types import DEFAULT_SEED, StopReason, StudioError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,7 +61,7 @@ def inspect(options: argparse.Namespace) -> int:
     model = checkpoints.load(path, device=options.device, dtype=options.dtype, progress=_progress_line(options))
     say = _json_line if options.json else print
     say(report.model_event(model.info) if options.json else report.model_lines(model.info))
-    seed = 0 if options.seed is None else options.seed
+    seed = DEFAULT_SEED if options.seed is None else options.seed
     session = model.start(options.prompt, chat=options.chat, seed=seed, decoding=decoding, top=options.top)
     reason: StopReason = "steps"
     try:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import platformdirs
 
-from ntp_studio.core.types import DecodingSettings, StageSetting
+from ntp_studio.core.types import DEFAULT_SEED, DecodingSettings, StageSetting
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Settings:
     device: str = "auto"
     dtype: str = "auto"
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
-    seed: int = 42
+    seed: int = DEFAULT_SEED
     speed: float = 4.0
     geometry: bytes = b""
     splitter: bytes = b""

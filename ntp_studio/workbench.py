@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, TypedDict
 
 from ntp_studio import messages as m
 from ntp_studio.cancellation import LOADING, READING, Cancellation
-from ntp_studio.core.types import Cancelled, DecodingSettings, PageToken, StepFrame, StopReason, StudioError
+from ntp_studio.core.types import (
+    DEFAULT_SEED,
+    Cancelled,
+    DecodingSettings,
+    PageToken,
+    StepFrame,
+    StopReason,
+    StudioError,
+)
 
 if TYPE_CHECKING:
     from ntp_studio.core.model import LanguageModel
@@ -50,7 +58,7 @@ class Column:
     prompt: str | None = None
     chat: bool = False
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
-    seed: int = 0
+    seed: int = DEFAULT_SEED
     lost: tuple[Session, m.LoadModel] | None = None  # released for a load that failed; to be loaded again
     opened: m.LoadModel | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -166,8 +167,17 @@ def test_tokenize_find_and_export(desk: Desk, tmp_path: Path) -> None:
     assert found.total >= len(found.candidates) > 0
     desk(m.Step(), m.Export(str(tmp_path / "text.jsonl")), m.Export(str(tmp_path / "text.txt")))
     assert (tmp_path / "text.txt").read_text() == desk.session.text
-    lines = (tmp_path / "text.jsonl").read_text().splitlines()
-    assert len(lines) == desk.session.place + 3
+    lines = [json.loads(line) for line in (tmp_path / "text.jsonl").read_text().splitlines()]
+    kinds = [line["event"] for line in lines]
+    assert kinds == ["studio", "model", "decoding", *["token"] * desk.session.place, "end"]
+    *_, last, end = lines
+    assert (last["seed"], last["draw"], last["decoding"]) == (desk.session.seed, 1, 0)
+    assert end["token_ids"] == desk.session.token_ids
+    kept = (tmp_path / "text.txt").read_text()
+    desk(m.Step(), m.Export(str(tmp_path)))
+    assert "not an ordinary file" in desk.only(m.Trouble).message
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["text.jsonl", "text.txt"], "no part is left behind"
+    assert (tmp_path / "text.txt").read_text() == kept
     desk(m.Export(str(tmp_path / "no" / "such" / "folder.txt")))
     assert "cannot be written" in desk.only(m.Trouble).message
 

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
+from typing import Any
 
-from ntp_studio.core.report import end_event, model_event
-from ntp_studio.core.session import Session
-from ntp_studio.core.types import PageToken, StudioError
+from ntp_studio import __version__
+from ntp_studio.core.report import end_event, model_event, number
+from ntp_studio.core.session import Node, Session
+from ntp_studio.core.types import DecodingSettings, StudioError
 
 
-def token_event(position: int, token: PageToken) -> dict[str, object]:
-    """Figures are null for a token that had no context. Log-probabilities are natural, entropies in bits."""
+def decoding_event(index: int, settings: DecodingSettings) -> dict[str, Any]:
+    """Settings that tokens were taken with; only the stages that were on, in their order."""
+    stages = [{"name": s.name} | dict(s.values) for s in settings.stages if s.enabled]
+    return {"event": "decoding", "index": index, "method": settings.method, "stages": stages}
+
+
+def token_event(position: int, node: Node, session: Session, settings: list[DecodingSettings]) -> dict[str, Any]:
+    """Figures are null for a token that had no context; `seed`, `draw` (from 1) and `decoding` (index of the settings)
+    are null for the prompt's. Log-probabilities are natural, entropies in bits."""
+    token = node.page_token(session.model)
     return {
         "event": "token",
         "position": position,
@@ -20,11 +31,15 @@ def token_event(position: int, token: PageToken) -> dict[str, object]:
         "text": token.token.text,
         "bytes": token.token.bytes.hex(),
         "origin": token.origin,
+        "template": token.template,
         "rank": token.rank,
-        "logprob": token.logprob,
+        "logprob": None if token.logprob is None else number(token.logprob),
         "probability": token.probability,
         "processed_probability": token.processed_probability,
         "entropy_bits": token.entropy_bits,
+        "seed": node.taken_at.seed if node.taken_at else None,
+        "draw": node.taken_at.position + 1 if node.taken_at else None,
+        "decoding": settings.index(node.taken_with) if node.taken_with else None,
     }
 
 
@@ -35,23 +50,44 @@ def write(session: Session, path: str) -> None:
         StudioError: the file cannot be written; whatever was there before is untouched.
     """
     target = Path(path)
-    if target.suffix in (".jsonl", ".json"):
-        settings = {
-            "event": "decoding",
-            "method": session.decoding.method,
-            "seed": session.seed,
-            "stages": [{"name": s.name, "enabled": s.enabled} | dict(s.values) for s in session.decoding.stages],
-        }
-        tokens = [token_event(i, t) for i, t in enumerate(session.page()[: session.place])]
-        text = session.model.tokens.text(session.token_ids)
-        end = end_event(session.stopped or "steps", session.prompt_token_ids, session.token_ids, text)
-        lines = [model_event(session.model.info), settings, *tokens, end]
-        content = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
-    else:
-        content = session.text
-    partial = target.with_name(target.name + ".part")
+    content = _lines(session) if target.suffix in (".jsonl", ".json") else session.text
     try:
-        partial.write_text(content, encoding="utf-8")
-        os.replace(partial, target)
+        if target.exists() and not target.is_file():
+            raise StudioError(f"{target} is not an ordinary file; choose another place.")
+        _replace(target, content)
     except OSError as error:
         raise StudioError(f"{target} cannot be written ({error.strerror}); choose another place.") from error
+
+
+def _lines(session: Session) -> str:
+    nodes = session.context()
+    settings = list(dict.fromkeys(n.taken_with for n in nodes if n.taken_with is not None))
+    text = session.model.tokens.text(session.token_ids)
+    lines = [
+        {"event": "studio", "version": __version__},
+        model_event(session.model.info),
+        *(decoding_event(i, s) for i, s in enumerate(settings)),
+        *(token_event(i, node, session, settings) for i, node in enumerate(nodes)),
+        end_event(session.stopped or "steps", session.prompt_token_ids, session.token_ids, text),
+    ]
+    return "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
+
+
+def _replace(target: Path, content: str) -> None:
+    """Write beside the target and move it there, so that a full disk leaves the old file as it was."""
+    handle, partial = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+        os.chmod(partial, 0o666 & ~_umask())
+        os.replace(partial, target)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

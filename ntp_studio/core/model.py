@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ntp_studio.core import devices
 from ntp_studio.core.tokens import Tokens
-from ntp_studio.core.types import Cancelled, ContextFull, ModelFailure, ModelInfo
+from ntp_studio.core.types import DEFAULT_SEED, Cancelled, ContextFull, ModelFailure, ModelInfo
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ class LanguageModel:
         self._keeps_cache = "past_key_values" in accepted  # recurrent states (Mamba) do not come this way
         self._picks_logits = "logits_to_keep" in accepted
 
-    def start(self, prompt: str = "", *, chat: bool = False, seed: int = 0, **options: Any) -> Session:
+    def start(self, prompt: str = "", *, chat: bool = False, seed: int = DEFAULT_SEED, **options: Any) -> Session:
         """A new session on this model; see `Session`."""
         from ntp_studio.core.session import Session
 
@@ -243,7 +243,7 @@ def _failures(model: LanguageModel) -> Iterator[None]:
         yield
     except Cancelled:
         raise
-    except (RuntimeError, MemoryError, IndexError) as error:
+    except (RuntimeError, MemoryError, IndexError, TypeError, ValueError) as error:
         model.forget()
         if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate" in str(error):
             raise ModelFailure(

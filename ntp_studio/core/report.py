@@ -8,7 +8,7 @@ from typing import Any
 from ntp_studio.core.types import Candidate, ModelInfo, StepFrame, StopReason
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
     """JSON has no infinity: null stands for the log-probability of an impossible token."""
     return value if math.isfinite(value) else None
 
@@ -37,7 +37,7 @@ def token_fields(candidate: Candidate) -> dict[str, Any]:
         "text": candidate.token.text,
         "bytes": candidate.token.bytes.hex(),
         "rank": candidate.rank,
-        "logprob": _number(candidate.logprob),
+        "logprob": number(candidate.logprob),
         "probability": candidate.probability,
         "processed_probability": candidate.processed_probability,
     }
@@ -82,12 +82,13 @@ def step_lines(frame: StepFrame, top: int) -> str:
         f" → {frame.processed_entropy_bits:.2f} after decoding, {frame.kept:,} kept  ({frame.step_ms:.0f} ms)"
     )
     lines = [head, f"  {'rank':>6}  {'token':<24} {'model':>8} {'after':>8}"]
-    listed = [c for c in frame.candidates if c.rank <= top]
-    for c in listed + ([] if frame.choice in listed else [frame.choice]):
+    rows = [c for c in frame.candidates if c.rank <= top]
+    if frame.choice not in rows:
+        rows.append(frame.choice)
+    for c in rows:
         mark = "▶" if c.token.id == frame.choice.token.id else " "
         after = f"{c.processed_probability:8.2%}" if c.cut_by is None else f"{'cut':>8} by {c.cut_by}: {c.reason}"
         lines.append(f"{mark} {c.rank:>6,}  {c.token.label:<24} {c.probability:8.2%} {after}")
-    shown = len(listed) + (frame.choice not in listed)
-    tail = max(0.0, 1.0 - math.fsum(c.probability for c in frame.candidates[:shown]))
-    lines.append(f"          {f'{frame.vocab_size - shown:,} others':<24} {tail:8.2%}")
+    tail = max(0.0, 1.0 - math.fsum(c.probability for c in rows))
+    lines.append(f"          {f'{frame.vocab_size - len(rows):,} others':<24} {tail:8.2%}")
     return "\n".join(lines)

@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntp_studio.core.decoding import Chain, Context, Scores, Trace
-from ntp_studio.core.decoding.draw import RandomStream, StreamState, choose
+from ntp_studio.core.decoding.draw import RandomStream, StreamPlace, choose
 from ntp_studio.core.frames import build_frame, candidates_of
 from ntp_studio.core.model import LanguageModel, Reading, TokenScore
 from ntp_studio.core.types import (
+    DEFAULT_SEED,
     Candidate,
     ContextFull,
     DecodingSettings,
@@ -39,8 +40,9 @@ LOGITS_KEPT = 64 * 2**20  # bytes of logits of recent places kept, so that going
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One token of the tree. `score` is how it fared in the distribution it was taken from (None: it had no context);
-    `state` is the random stream's place for the token after it (None: not needed yet)."""
+    """One token of the tree. `score` is how it fared in the distribution it was taken from (None: it had no context),
+    `taken_at` and `taken_with` the stream's place and the settings then (None: it is the prompt's), and `luck` the
+    stream's place for the token after it (None, inside the prompt: the stream's beginning)."""
 
     id: int
     parent: Node | None
@@ -49,7 +51,9 @@ class Node:
     score: TokenScore | None = None
     processed_probability: float | None = None
     template: bool = False
-    state: StreamState | None = None
+    luck: StreamPlace | None = None
+    taken_at: StreamPlace | None = None
+    taken_with: DecodingSettings | None = None
     children: list[Node] = field(default_factory=list)
     ahead: Node | None = None  # the continuation on the page, when there is one
 
@@ -72,14 +76,14 @@ class Session:
     """A text on one model. `top` is how many candidates a frame lists."""
 
     def __init__(
-        self, model: LanguageModel, *, seed: int = 0, decoding: DecodingSettings | None = None, top: int = 40
+        self, model: LanguageModel, *, seed: int = DEFAULT_SEED, decoding: DecodingSettings | None = None, top: int = 40
     ) -> None:
         self.model = model
         self.top = top
         self.decoding = decoding or DecodingSettings()
         self._chain = Chain.of(self.decoding)
-        self._stream = RandomStream()
-        self._first = self._stream.start(seed)  # the stream's beginning, for the first token after the prompt
+        self._stream = RandomStream(model.tokens.vocab_size)
+        self._first = StreamPlace(seed)  # for the first token after the prompt
         self._nodes: list[Node] = []
         self._prompt: list[Node] = []
         self._line: list[Node] = []
@@ -137,6 +141,10 @@ class Session:
             return "eos"
         return "context" if self.place >= self.model.info.context_length else None
 
+    def context(self) -> list[Node]:
+        """The nodes up to the place."""
+        return self._line[: self.place]
+
     def page(self) -> tuple[PageToken, ...]:
         """The whole line, context and way ahead."""
         return tuple(node.page_token(self.model) for node in self._line)
@@ -180,9 +188,12 @@ class Session:
         nodes: list[Node] = []
         for token_id, added, score in zip(ids, template, scores, strict=True):
             node = Node(len(nodes), nodes[-1] if nodes else None, token_id, "prompt", score, template=added)
+            if nodes:
+                nodes[-1].children.append(node)
             nodes.append(node)
-        self._prompt = nodes
+        self._prompt, self._nodes = nodes, list(nodes)
         self._logits.clear()
+        self._scores = None
         self.restart()
         self._remember(nodes[-1].id, reading)
         self._untold = reading
@@ -237,7 +248,9 @@ class Session:
             child.origin = origin
             child.score = TokenScore(choice.logprob, choice.rank, frame.entropy_bits)
             child.processed_probability = choice.processed_probability
-            child.state = None  # follows from this place's, whose seed may have changed since
+            child.taken_at, child.taken_with = self._luck_at(here), self.decoding
+            # One draw further for every token, so that luck does not depend on what was forced, cut or looked at.
+            child.luck = child.taken_at.following
         self._ids.append(child.token_id)
         if here.ahead is not child:
             here.ahead = child
@@ -282,17 +295,13 @@ class Session:
         self.go_to(self._ahead_from(other)[-1].id)
 
     def restart(self) -> None:
-        """Back to the prompt alone; every branch is forgotten, and the stream is at its beginning."""
+        """Back to the prompt alone, with the stream at its beginning. What was there stays in the tree: taking the same
+        first token again brings it back."""
         for node, following in zip(self._prompt, [*self._prompt[1:], None], strict=True):
-            node.children, node.ahead, node.state = [following] if following else [], following, None
-        if self._prompt:
-            self._prompt[-1].state = self._first
-        self._nodes, self._line = list(self._prompt), list(self._prompt)
+            node.ahead, node.luck = following, None
+        self._line = list(self._prompt)
         self._ids = [node.token_id for node in self._prompt]
         self._prompt_on_line = len(self._prompt)
-        for node_id in [n for n in self._logits if n >= len(self._nodes)]:
-            del self._logits[node_id]
-        self._scores = None
 
     # -- settings: they change what a frame shows and what the next step takes, and run no forward
 
@@ -303,9 +312,9 @@ class Session:
 
     def set_seed(self, seed: int) -> None:
         """Start the random stream of this seed at this place (and, on a restart, after the prompt)."""
-        self._first = self._stream.start(seed)
+        self._first = StreamPlace(seed)
         if self._ids:
-            self.here.state = self._first
+            self.here.luck = self._first
 
     # -- the distribution
 
@@ -328,7 +337,7 @@ class Session:
             reading, self._untold = self._untold, None
             started -= reading.model_ms / 1000
         trace = self._chain.run(scores, Context(self._ids, self.prompt_length))
-        token_id, draw = choose(trace.result, self.decoding.method, self._stream, self._state_of(node))
+        token_id, draw = choose(trace.result, self.decoding.method, self._stream, self._luck_at(node))
         return build_frame(
             self.model,
             trace,
@@ -347,8 +356,7 @@ class Session:
     def prepare(self) -> None:
         """Draw the noise that the next place will need, in the time before it is asked for. It changes nothing."""
         if self.decoding.method == "race" and self._ids:
-            size = self.model.tokens.vocab_size
-            self._stream.noise(self._stream.noise(self._state_of(self.here), size)[1], size)
+            self._stream.noise(self._luck_at(self.here).following)
 
     def trace(self) -> Trace:
         """One run of the chain at this place, every stage with what it left."""
@@ -390,18 +398,8 @@ class Session:
             self._logits.popitem(last=False)
         return reading.logits
 
-    def _state_of(self, node: Node) -> StreamState:
-        """The random stream's place for the token after `node`: one draw further for every token since the prompt or
-        the last change of seed, so that luck does not depend on what was forced, cut or looked at."""
-        missing = []
-        while node.state is None and node.parent is not None:
-            missing.append(node)
-            node = node.parent
-        state = node.state or self._first
-        for later in reversed(missing):
-            if later.origin != "prompt":  # inside the prompt nothing has been drawn yet
-                state = later.state = self._stream.noise(state, self.model.tokens.vocab_size)[1]
-        return state
+    def _luck_at(self, node: Node) -> StreamPlace:
+        return node.luck or self._first
 
     # -- the tree
 

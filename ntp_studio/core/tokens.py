@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import time
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
+from types import FrameType
 from typing import Any
 
 from ntp_studio.core.types import StudioError, TokenText
 
 GLYPHS = {"\n": "↵", "\t": "⇥", "\r": "␍", "\x7f": "␡"} | {chr(c): chr(0x2400 + c) for c in range(9)}
+STAND_IN = "ntpstudiostandin"
+TEMPLATE_SECONDS = 2.0
 BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
@@ -52,6 +58,36 @@ def _visible_character(c: str) -> str:
     if c != " " and unicodedata.category(c) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zs", "Zl", "Zp"):
         return f"⟨U+{ord(c):04X}⟩"
     return c
+
+
+def _readable(text: str) -> str:
+    """The text, if it is Unicode; half a surrogate pair is not, and a paste may bring one."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise StudioError(
+            f"The text holds something that is no character (at place {error.start + 1}); take it out."
+        ) from error
+    return text
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in Python code that runs longer. For programs of strangers in this thread: a trace function
+    looks at the clock at every line of theirs, which no loop can escape."""
+    deadline = time.monotonic() + seconds
+
+    def look(frame: FrameType, event: str, argument: object) -> Any:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"it was not done after {seconds:g} s")
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 class Tokens(ABC):
@@ -128,23 +164,28 @@ class HuggingFaceTokens(Tokens):
         self._byte_level = "ByteLevel" in _decoder_kinds(tokenizer)
 
     def encode(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, verbose=False)["input_ids"])
+        return list(self.tokenizer(_readable(text), verbose=False)["input_ids"])
 
     def encode_chat(self, text: str) -> tuple[list[int], list[bool]]:
         if not self.has_chat_template:
             return super().encode_chat(text)
-        try:
-            rendered = self.tokenizer.apply_chat_template(
-                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
-            )
-        except Exception as error:  # templates are programs of strangers: anything may come out
-            raise StudioError(f"The model's chat template failed ({error}); switch the chat template off.") from error
+        rendered = self._render(_readable(text))
         encoded = self.tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        content = text if text in rendered else text.strip()
-        begin = rendered.rfind(content) if content else len(rendered)
-        end = begin + len(content)
+        # Where the template puts what is typed is seen with a word that stands nowhere else: "user" might.
+        before, _, behind = self._render(STAND_IN).partition(STAND_IN)
+        begin, end = len(before), len(rendered) - len(behind)
         added = [not (begin < b and a < end) for a, b in encoded["offset_mapping"]]
         return list(encoded["input_ids"]), added
+
+    def _render(self, text: str) -> str:
+        try:
+            with time_limit(TEMPLATE_SECONDS):
+                rendered = self.tokenizer.apply_chat_template(
+                    [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+                )
+        except Exception as error:  # templates are programs of strangers: anything may come out
+            raise StudioError(f"The model's chat template failed ({error}); switch the chat template off.") from error
+        return str(rendered)
 
     def _bytes_of(self, token_id: int) -> tuple[bytes, bool] | None:
         if token_id in self._added:

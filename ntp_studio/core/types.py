@@ -13,6 +13,7 @@ from typing import Literal
 
 Origin = Literal["prompt", "drawn", "forced"]
 StopReason = Literal["steps", "eos", "stop", "context", "error"]
+DEFAULT_SEED = 42
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 

@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from ntp_studio.core.decoding import STAGES, Chain, Context, Scores, settings_from_names
-from ntp_studio.core.decoding.draw import RandomStream, race
+from ntp_studio.core.decoding.draw import RandomStream, StreamPlace, race
 from ntp_studio.core.decoding.stages import MinP, RepetitionPenalty, Stage, Temperature, TopK, TopP
 from ntp_studio.core.types import DecodingSettings, SettingError, StageSetting
 
@@ -198,25 +198,25 @@ def test_unusable_logits_are_refused(bad: list[float]) -> None:
 
 def test_race_is_torch_multinomial() -> None:
     rng = np.random.default_rng(3)
-    stream = RandomStream()
     for seed in range(40):
         logits = (rng.standard_normal(rng.choice([5, 300, 20000])) * 3).astype(np.float32)
-        state = stream.start(seed)
+        stream, place = RandomStream(logits.size), StreamPlace(seed)
         theirs = torch.Generator().manual_seed(seed)
         p = torch.softmax(torch.tensor(logits), 0)
         for _ in range(3):
-            noise, state = stream.noise(state, logits.size)
-            assert race(Scores.of(logits), noise)[0] == int(torch.multinomial(p, 1, generator=theirs))
+            winner = race(Scores.of(logits), stream.noise(place))[0]
+            place = place.following
+            assert winner == int(torch.multinomial(p, 1, generator=theirs))
 
 
 def test_noise_of_a_place_does_not_depend_on_looking() -> None:
-    stream = RandomStream(keep=2)
-    first = stream.start(5)
-    a, second = stream.noise(first, 100)
-    b, _ = stream.noise(second, 100)
+    stream = RandomStream(100, keep=2)
+    places = [StreamPlace(5, n) for n in range(6)]
+    noises = [stream.noise(p) for p in places]
     for seed in range(9):
-        stream.noise(stream.start(seed), 100)
-    assert np.array_equal(stream.noise(first, 100)[0], a)
-    assert np.array_equal(stream.noise(second, 100)[0], b)
+        stream.noise(StreamPlace(seed))
+    for n in (3, 0, 5, 1):
+        assert np.array_equal(stream.noise(places[n]), noises[n])
+    assert np.array_equal(RandomStream(100).noise(places[4]), noises[4]), "also when none before was ever asked for"
     with pytest.raises(SettingError, match="seed"):
-        stream.start(-1)
+        StreamPlace(-1)

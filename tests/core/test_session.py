@@ -188,10 +188,13 @@ def test_branching_off_inside_the_prompt() -> None:
     session.force(9)
     assert (session.prompt_token_ids, session.token_ids) == (prompt[:2], [9])
     assert session.frame().step == 2
-    session.step()
+    positions = [session.step().draw.position for _ in range(4)]
+    assert positions == [1, 2, 3, 4], "every token has luck of its own there too"
     session.restart()
     assert session.prompt_token_ids == prompt
-    assert session.page() == lm.start(PROMPT).page()
+    assert [t.token.id for t in session.page()] == prompt
+    session.step()
+    assert session.frame().draw.position == 1
 
 
 def test_prompt_tokens_carry_their_own_figures() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +110,36 @@ def test_chat_template_marks_what_it_adds() -> None:
         [{"role": "user", "content": "the cat"}], add_generation_prompt=True, tokenize=True, return_dict=False
     )
     assert ids == list(theirs)
+
+
+@pytest.mark.parametrize("text", ["im", "a", "user", "assistant", "start", " the cat ", "<|endoftext|>"])
+def test_what_is_typed_is_found_also_where_the_template_has_the_same_word(text: str) -> None:
+    tokenizer = checkpoint_makers.tokenizer()
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}"
+        "<|im_start|>assistant a user im start\n"
+    )
+    tokens = HuggingFaceTokens(tokenizer, len(tokenizer))
+    ids, added = tokens.encode_chat(text)
+    assert tokens.text([i for i, a in zip(ids, added, strict=True) if not a]).strip() == text.strip()
+    assert added[-1]
+
+
+def test_an_endless_chat_template_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ntp_studio.core.tokens.TEMPLATE_SECONDS", 0.2)
+    tokenizer = checkpoint_makers.tokenizer()
+    tokenizer.chat_template = (
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% set x = j %}{% endfor %}{% endfor %}"
+    )
+    tracing = sys.gettrace()
+    with pytest.raises(StudioError, match=r"chat template failed \(it was not done"):
+        HuggingFaceTokens(tokenizer, len(tokenizer)).encode_chat("hello")
+    assert sys.gettrace() is tracing
+
+
+def test_half_a_character_is_refused_in_words(byte_level: HuggingFaceTokens) -> None:
+    with pytest.raises(StudioError, match="at place 3"):
+        byte_level.encode("ab\ud800")
 
 
 def test_a_chat_template_that_fails_or_attacks_is_a_sentence() -> None:

@@ -24,49 +24,64 @@ if TYPE_CHECKING:
 SEED_LIMIT = 2**63
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StreamState:
-    """A place in a random stream; it belongs to a node of the tree. `state` is the generator's (5,056 bytes)."""
+@dataclass(frozen=True, slots=True)
+class StreamPlace:
+    """A place in the random stream of a seed: `position` draws have been made before it. Nodes of the tree keep it."""
 
     seed: int
-    position: int
-    state: torch.Tensor
+    position: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < SEED_LIMIT:
+            raise SettingError(f"The seed must be a whole number from 0 to {SEED_LIMIT - 1}, not {self.seed}.")
+
+    @property
+    def following(self) -> StreamPlace:
+        return StreamPlace(self.seed, self.position + 1)
 
 
 class RandomStream:
-    """Gives the noise of any stream state, again and again the same; keeps the few used last."""
+    """Gives the noise at any place, again and again the same: it keeps the generator's state (5,056 bytes) at every
+    place that was passed, and the last few noises themselves."""
 
-    def __init__(self, keep: int = 16) -> None:
+    def __init__(self, vocab_size: int, keep: int = 16) -> None:
         import torch
 
+        self._vocab_size = vocab_size
         self._generator = torch.Generator(device="cpu")
+        self._states: OrderedDict[int, list[torch.Tensor]] = OrderedDict()  # by seed, at places 0, 1, 2, …
         self._keep = keep
-        self._recent: OrderedDict[int, tuple[StreamState, NDArray[np.float32], StreamState]] = OrderedDict()
+        self._recent: OrderedDict[StreamPlace, NDArray[np.float32]] = OrderedDict()
 
-    def start(self, seed: int) -> StreamState:
-        """The beginning of the stream of this seed.
+    def noise(self, at: StreamPlace) -> NDArray[np.float32]:
+        """Exp(1) noise, shape [vocab_size], one for every vocabulary entry. Read only."""
+        known = self._recent.get(at)
+        if known is None:
+            known = self._recent[at] = self._draw(at)
+            if len(self._recent) > self._keep:
+                self._recent.popitem(last=False)
+        return known
 
-        Raises:
-            SettingError: a seed outside 0 … 2^63 - 1.
-        """
-        if not 0 <= seed < SEED_LIMIT:
-            raise SettingError(f"The seed must be a whole number from 0 to {SEED_LIMIT - 1}, not {seed}.")
-        return StreamState(seed, 0, self._generator.manual_seed(seed).get_state())
+    def _draw(self, at: StreamPlace) -> NDArray[np.float32]:
+        states = self._states.get(at.seed)
+        if states is None:
+            states = self._states[at.seed] = [self._generator.manual_seed(at.seed).get_state()]
+            if len(self._states) > self._keep:
+                self._states.popitem(last=False)
+        noise = self._advance(states, min(at.position, len(states) - 1))
+        while len(states) <= at.position + 1:  # states are missing only where luck was not needed before, as in greedy
+            noise = self._advance(states, len(states) - 1)
+        return noise
 
-    def noise(self, at: StreamState, vocab_size: int) -> tuple[NDArray[np.float32], StreamState]:
-        """Exp(1) noise, shape [vocab_size], and the state after it."""
+    def _advance(self, states: list[torch.Tensor], position: int) -> NDArray[np.float32]:
+        """The noise at a place whose state is known; the state after it is appended where it was not."""
         import torch
 
-        known = self._recent.get(id(at))
-        if known is not None and known[1].size == vocab_size:
-            return known[1], known[2]
-        self._generator.set_state(at.state)
-        noise = torch.empty(vocab_size).exponential_(1, generator=self._generator).numpy()
-        after = StreamState(at.seed, at.position + 1, self._generator.get_state())
-        self._recent[id(at)] = at, noise, after  # holding `at` keeps its id() from being given to another
-        if len(self._recent) > self._keep:
-            self._recent.popitem(last=False)
-        return noise, after
+        self._generator.set_state(states[position])
+        drawn: NDArray[np.float32] = torch.empty(self._vocab_size).exponential_(1, generator=self._generator).numpy()
+        if position == len(states) - 1:
+            states.append(self._generator.get_state())
+        return drawn
 
 
 def race(scores: Scores, noise: NDArray[np.float32]) -> tuple[int, float]:
@@ -77,10 +92,9 @@ def race(scores: Scores, noise: NDArray[np.float32]) -> tuple[int, float]:
     return int(scores.ids[winner]), float(times[winner]) * scores.total
 
 
-def choose(scores: Scores, method: str, stream: RandomStream, at: StreamState) -> tuple[int, DrawReport]:
+def choose(scores: Scores, method: str, stream: RandomStream, at: StreamPlace) -> tuple[int, DrawReport]:
     """The token that `method` takes from what is left."""
     if method == "greedy":
         return scores.best, DrawReport("greedy", at.seed, at.position)
-    noise, _ = stream.noise(at, scores.vocab_size)
-    token_id, time = race(scores, noise)
+    token_id, time = race(scores, stream.noise(at))
     return token_id, DrawReport("race", at.seed, at.position, time)

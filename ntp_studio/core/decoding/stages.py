@@ -137,9 +137,11 @@ class Temperature(Stage):
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.temperature == 0:
             return scores.where(scores.ids == scores.best), Note("T = 0: only the most likely")
-        values = scores.values / self.temperature
+        with np.errstate(over="ignore"):
+            values = scores.values / self.temperature
         if not np.isfinite(values).all():  # T of about 1e-305: keep the differences, give up the zero point
-            values = np.maximum((scores.values - scores.peak) / self.temperature, -np.finfo(np.float64).max)
+            with np.errstate(over="ignore"):
+                values = np.maximum((scores.values - scores.peak) / self.temperature, -np.finfo(np.float64).max)
         return scores.with_values(values, same_order=True), Note()
 
     def reason(self, logit: float, before: Scores, note: Note) -> str:
