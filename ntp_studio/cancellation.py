@@ -56,5 +56,10 @@ class Cancellation:
             with self._lock:
                 self._job = None
 
+    def superseded(self, model: str, number: int) -> bool:
+        """Whether what command `number` asked for was cancelled by a newer command, and not by a person."""
+        with self._lock:
+            return any(m == model and mark > number for (m, _), mark in self._marks.items())
+
     def closed(self) -> bool:
         return self._closed

@@ -48,6 +48,7 @@ class Settings:
     page_mode: str = "surprisal"
     zoom: float = 1.0
     log_scale: bool = False
+    table_view: bool = False
 
     def with_recent(self, path: str) -> Settings:
         """The same with this model as the last one opened, and first of the recent ones."""
@@ -255,4 +256,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "page_mode": _text,
     "zoom": _within(_number, 0.5, 4.0),
     "log_scale": _flag,
+    "table_view": _flag,
 }

@@ -93,7 +93,9 @@ class Workbench:
         except StudioError as error:
             log.info("%s", error, exc_info=True)
             self._pause(column, "error", str(error))
-            self._emit(m.Trouble(str(error), isinstance(error, Cancelled), model=column.id))
+            cancelled = isinstance(error, Cancelled)
+            if not (cancelled and self._cancellation.superseded(column.id, self._number)):
+                self._emit(m.Trouble(str(error), cancelled, model=column.id))
         except Exception as error:
             log.exception("a command failed")
             self._pause(column, "error", str(error))

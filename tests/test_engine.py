@@ -328,3 +328,120 @@ def test_the_thread_ends_when_told_and_refuses_commands_then(folder: Path) -> No
     engine.send(m.Step())
     assert len(said) == count
     assert all(not t.name.startswith("engine") for t in threading.enumerate())
+
+
+def during_the_load(desk: Desk, action) -> None:
+    """Do something, once, when weights are first being read."""
+    bench = desk.engine.workbench
+    emit = bench._emit
+
+    def listening(event: m.Event) -> None:
+        emit(event)
+        if isinstance(event, m.Loading) and event.fraction is not None and bench._emit is listening:
+            bench._emit = emit
+            action()
+
+    bench._emit = listening
+
+
+@pytest.fixture
+def broken(folder: Path, tmp_path: Path) -> Path:
+    """Passes every check before the load, and fails in it."""
+    from safetensors.torch import load_file, save_file
+
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    tensors = load_file(broken / "model.safetensors")
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    save_file(tensors, broken / "model.safetensors", {"format": "pt"})
+    return broken
+
+
+def test_every_move_is_answered_also_where_there_is_no_way(desk: Desk) -> None:
+    for _ in range(desk.session.place + 3):
+        desk(m.Back())
+        assert desk.only(m.FrameReady)
+    desk(m.GoTo(len(desk.session._nodes) - 1), m.Forward())
+    assert len([e for e in desk.said if isinstance(e, m.FrameReady)]) == 2
+
+
+def test_cancelling_twice_does_not_lose_the_model(desk: Desk, folder: Path) -> None:
+    desk(m.Step())
+    before = desk.session.text
+
+    def cancel() -> None:
+        desk.engine.cancel()
+        during_the_load(desk, desk.engine.cancel)  # while the old model is being brought back
+
+    during_the_load(desk, cancel)
+    desk(m.LoadModel(str(folder), "cpu"))
+    assert [e.kept for e in desk.said if isinstance(e, m.LoadFailed)] == [True]
+    text_is_usable(desk, before)
+
+
+def test_a_cancel_reaches_a_load_that_has_not_begun(desk: Desk, folder: Path) -> None:
+    before = desk.session.text
+    desk.said.clear()
+    desk.engine.send(m.LoadModel(str(folder), "cpu"))
+    desk.engine.cancel()
+    desk.engine.run_pending()
+    assert desk.only(m.LoadFailed).cancelled
+    assert not [e for e in desk.said if isinstance(e, m.Loaded)]
+    text_is_usable(desk, before)
+
+
+def test_a_load_that_a_newer_one_replaces_is_not_begun(desk: Desk, folder: Path, broken: Path) -> None:
+    desk(m.LoadModel(str(broken), "cpu"), m.LoadModel(str(folder), "cpu"))
+    assert desk.only(m.LoadFailed).cancelled
+    assert len([e for e in desk.said if isinstance(e, m.Loaded)]) == 1
+
+
+def test_a_prompt_submitted_during_a_load_is_read_by_the_new_model(desk: Desk, folder: Path) -> None:
+    during_the_load(desk, lambda: desk.engine.send(m.SetPrompt("A dog")))
+    desk(m.LoadModel(str(folder), "cpu"))
+    assert not [e for e in desk.said if isinstance(e, m.LoadFailed | m.Trouble)]
+    assert desk.session.text == "A dog"
+
+
+def test_what_is_asked_during_a_load_that_fails_holds_afterwards(desk: Desk, broken: Path) -> None:
+    mix = settings_from_names({"temperature": 0.3})
+
+    def ask() -> None:
+        for command in (m.SetDecoding(mix), m.SetSeed(99), m.Step(), m.SetPrompt("A dog")):
+            desk.engine.send(command)
+
+    during_the_load(desk, ask)
+    desk(m.LoadModel(str(broken), "cpu"))
+    assert desk.only(m.LoadFailed).kept
+    assert not [e for e in desk.said if isinstance(e, m.Trouble)]
+    assert desk.session.decoding == mix
+    assert desk.session.text == "A dog"
+    assert desk.session.frame().draw.seed == 99
+
+
+def test_a_force_is_for_the_distribution_it_was_chosen_from(desk: Desk) -> None:
+    first = desk.only(m.FrameReady).frame
+    desk(m.Step(), m.Step())
+    ids = desk.session._ids
+    desk(m.Force(9, first.node, desk.engine.workbench.columns["main"].run))
+    assert desk.session._ids == [*ids[:-2], 9]
+    desk(m.Force(9, first.node, run=0), m.GoTo(first.node, run=0), m.NextBranch(first.node, run=0))
+    assert desk.said == [], "the text they speak of is gone"
+
+
+def test_a_prompt_that_fails_is_not_what_the_next_model_reads(desk: Desk, folder: Path) -> None:
+    desk(m.SetPrompt("word " * 3000))
+    assert "shorten" in desk.only(m.Trouble).message
+    desk(m.LoadModel(str(folder), "cpu"))
+    assert desk.session.text == "The cat sat on"
+
+
+def test_reading_a_long_text_again_tells_how_far_it_is(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ntp_studio.core.model.CHUNK", 4)
+    desk(m.SetPrompt("The cat sat on the mat and the dog sat on the rug"))
+    assert [e for e in desk.said if isinstance(e, m.Reading)]
+    desk(m.Step())
+    desk.session.model.forget()
+    desk(m.Step())
+    assert [e for e in desk.said if isinstance(e, m.Reading)]
+    assert desk.only(m.FrameReady)

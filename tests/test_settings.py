@@ -42,6 +42,7 @@ def a_full_one() -> Settings:
         page_mode="rank",
         zoom=1.25,
         log_scale=True,
+        table_view=True,
     )
 
 
