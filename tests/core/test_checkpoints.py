@@ -367,3 +367,20 @@ def test_peak_memory_of_a_load_stays_near_the_weights(tmp_path: Path) -> None:
     assert weights > 50e6
     assert peak < 1.2 * weights + 20e6
     shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int64", "bool", "float8_e4m3fn"])
+@pytest.mark.parametrize("shape", [(), (3,), (7, 5), (0, 4)])
+def test_a_tensor_on_disk_is_what_was_written(tmp_path: Path, shape: tuple[int, ...], dtype: str) -> None:
+    from safetensors.torch import save_file
+
+    from ntp_studio.core.checkpoints.files import safetensors_header
+
+    tensor = (torch.randn(shape) * 3).to(getattr(torch, dtype))
+    other = torch.arange(10)
+    save_file({"a": tensor, "b": other}, tmp_path / "a.safetensors")
+    stored = safetensors_header(tmp_path / "a.safetensors")
+    assert torch.equal(stored["a"][...].float(), tensor.float())
+    assert stored["a"][...].dtype == tensor.dtype
+    assert stored["a"].get_shape() == list(shape)
+    assert torch.equal(stored["b"][2:4], other[2:4])

@@ -552,3 +552,24 @@ def test_failure_in_the_progress_callback_is_put_in_words(tmp_path: Path) -> Non
         raise RuntimeError("the bar broke")
 
     assert "the bar broke" in refusal(make.make_hf(tmp_path), progress=broken)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 16]},
+        {"dtype": "F32", "shape": [4], "data_offsets": [-16, 16]},
+        {"dtype": "F32", "shape": [-2, -2], "data_offsets": [0, 16]},
+    ],
+)
+def test_a_header_that_lies_about_its_tensors_is_refused(tmp_path: Path, entry: dict[str, object]) -> None:
+    import json
+    import struct
+
+    from ntp_studio.core.checkpoints.files import safetensors_header
+
+    head = json.dumps({"a": entry}).encode()
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(struct.pack("<Q", len(head)) + head + bytes(16))
+    with pytest.raises(CheckpointError, match="damaged"):
+        safetensors_header(file)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ntp_studio.core import devices
+from ntp_studio.core import devices, libraries
 from ntp_studio.core.checkpoints import gguf, huggingface, nanogpt
 from ntp_studio.core.checkpoints.description import Description, Place, Progress, Watch
 from ntp_studio.core.checkpoints.fit import check_memory
@@ -52,6 +52,7 @@ def check(path: str | Path, *, device: str = "auto", dtype: str = "auto", replac
     `replacing` is a loaded model that will be released first, so its memory counts as free.
     """
     description = _describe(path)
+    libraries.bring_in()
     placement = devices.choose(device, dtype, description.native_dtype)
     reclaimed = replacing.memory_bytes if replacing is not None and replacing.device == placement.device else 0
     check_memory(description, placement, reclaimed)
@@ -96,6 +97,8 @@ def _load(
     """`load` without its last line of defence; `seen` receives the description as soon as there is one."""
     description = _describe(path)
     seen.append(description)
+    libraries.bring_in()
+    watch.tell(description.info.name)
     placement = devices.choose(device, dtype, description.native_dtype)
     check_memory(description, placement)
     with quiet():

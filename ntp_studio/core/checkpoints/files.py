@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from ntp_studio.core.checkpoints.tensor_on_disk import TensorOnDisk
 from ntp_studio.core.types import CheckpointError
 
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -46,8 +47,8 @@ def check_weight_file(path: Path) -> int:
     return size
 
 
-def safetensors_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """{tensor name: (dtype as safetensors writes it, shape)}, from the head of the file.
+def safetensors_header(path: Path) -> dict[str, TensorOnDisk]:
+    """The tensors by name, from the head of the file.
 
     Raises CheckpointError when the file is not whole: the header says how long it must be.
     """
@@ -63,12 +64,17 @@ def safetensors_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
         raw = file.read(length)
     try:
         content = json.loads(raw)
-        tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
+        tensors: dict[str, TensorOnDisk] = {}
         end = 0
         for name, entry in content.items():
             if name != "__metadata__":
-                tensors[name] = (str(entry["dtype"]), tuple(int(n) for n in entry["shape"]))
-                end = max(end, int(entry["data_offsets"][1]))
+                shape = tuple(int(n) for n in entry["shape"])
+                begin, behind = (int(n) for n in entry["data_offsets"])
+                tensor = TensorOnDisk(path, str(entry["dtype"]), shape, 8 + length + begin)
+                if min(begin, *shape, 0) < 0 or tensor.size_in_bytes not in (None, behind - begin):
+                    raise broken
+                tensors[name] = tensor
+                end = max(end, behind)
     except (ValueError, RecursionError, AttributeError, KeyError, IndexError, TypeError) as error:
         raise broken from error
     if 8 + length + end != size:

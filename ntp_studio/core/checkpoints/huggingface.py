@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +138,7 @@ def _count(files: tuple[Path, ...], config: dict[str, Any], file_of: dict[str, s
 def _shapes(file: Path, config: dict[str, Any]) -> dict[str, tuple[str | None, tuple[int, ...]]]:
     """{tensor name: (dtype, shape)} of one weight file."""
     if file.suffix == ".safetensors":
-        return {name: (DTYPES.get(dtype), shape) for name, (dtype, shape) in safetensors_header(file).items()}
+        return {name: (DTYPES.get(tensor.dtype), tensor.shape) for name, tensor in safetensors_header(file).items()}
     content = table_of_contents(file)
     if content is None:  # from before torch 1.6: only its size can be known
         native = str(config.get("dtype") or config.get("torch_dtype") or "float32")
@@ -175,9 +174,8 @@ def read(description: Description, placement: Placement, watch: Watch) -> tuple[
     model_class, config = _causal_model(config, info.name)
     tokenizer = _tokenizer(folder, info.name)
     where = {} if placement.device == "cpu" else {"device_map": {"": placement.device}}
-    with ExitStack() as open_files:
-        weights = _weights(description, watch, open_files)
-        open_files.enter_context(watch_tensors(watch, description.file_of))
+    weights = _weights(description, watch)
+    with watch_tensors(watch, description.file_of):
         # Handing over the tensors by name keeps every renaming and conversion that from_pretrained does, while each
         # is read when its turn comes, into memory of its own: a mapped file would change or vanish under the model.
         network, report = model_class.from_pretrained(
@@ -219,26 +217,16 @@ def _causal_model(config: Any, name: str) -> tuple[Any, Any]:
     return found, config
 
 
-def _weights(description: Description, watch: Watch, open_files: ExitStack) -> dict[str, Any]:
+def _weights(description: Description, watch: Watch) -> dict[str, Any]:
     """All tensors by name: those of safetensors still on disk, those of pickled files in memory."""
     weights: dict[str, Any] = {}
     for number, file in enumerate(description.weight_files):
         if file.suffix == ".safetensors":
-            reader = open_files.enter_context(_open_safetensors(file))
-            weights.update((name, reader.get_slice(name)) for name in reader.keys())  # noqa: SIM118
+            weights.update(safetensors_header(file))
         else:
             watch.tell(file.name, number / len(description.weight_files))
             weights.update(load_tensors(file))
     return weights
-
-
-def _open_safetensors(file: Path) -> Any:
-    from safetensors import safe_open
-
-    try:
-        return safe_open(file, framework="pt", device="cpu", backend="pread")
-    except TypeError:  # safetensors before it had a choice
-        return safe_open(file, framework="pt", device="cpu")
 
 
 def check_report(report: dict[str, Any], name: str) -> tuple[str, ...]:
