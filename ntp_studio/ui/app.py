@@ -69,7 +69,10 @@ class Studio(QObject):
         self.window = MainWindow(self.theme, settings)
         self.engine = Engine(self._post)
         self.bridge = Bridge(self._deliver, self)
+        self._font_size = app.font().pointSizeF()
         self.controller = Controller(self.window, self.engine, settings)
+        self.controller.zoomed.connect(self._zoom)
+        self.controller.begin()
         self.window.closing.connect(self.shutdown)
 
     def _post(self, event: m.Event) -> None:
@@ -81,6 +84,14 @@ class Studio(QObject):
     @Slot()
     def _restyle(self) -> None:
         apply_style(self.app, self.theme.palette)
+
+    @Slot(float)
+    def _zoom(self, zoom: float) -> None:
+        font = self.app.font()
+        if abs(font.pointSizeF() - self._font_size * zoom) > 0.01:
+            font.setPointSizeF(self._font_size * zoom)
+            self.app.setFont(font)
+            self.theme.changed.emit()  # every widget sets its own fonts anew
 
     @Slot()
     def start(self) -> None:
@@ -142,7 +153,7 @@ def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApp
     window = studio.window
     window.studio = studio  # type: ignore[attr-defined]
     if options.prompt is not None:
-        window.text.set_prompt_text(options.prompt)
+        window.text.set_prompt_text(options.prompt, options.chat)
         studio.controller.set_prompt(options.prompt, options.chat)
         window.notice.clear()
     if options.model:

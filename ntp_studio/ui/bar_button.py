@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction, QColor, QFont, QFontMetrics, QKeyEvent, QPain
 from PySide6.QtWidgets import QPushButton, QStyle, QStyleOptionButton, QStylePainter, QWidget
 
 from ntp_studio.ui.glyphs import paint_glyph
-from ntp_studio.ui.style import caption_size
+from ntp_studio.ui.style import caption_size, px
 from ntp_studio.ui.theme import Theme
 
 _GAP = 7
@@ -55,7 +55,12 @@ class BarButton(QPushButton):
             self.clicked.connect(action.trigger)
             action.changed.connect(self._follow_action)
             self._follow_action()
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._restyle)
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.updateGeometry()  # the text may have another size, too
+        self.update()
 
     # -- what it shows -------------------------------------------------------------------------------------------------
 
@@ -140,13 +145,13 @@ class BarButton(QPushButton):
             parts.append(("label", max(metrics.horizontalAdvance(text) for text in texts) + 1))
         if self._glyph:
             # The picture of a step points onward, past its word.
-            parts.insert(len(parts) if self._glyph == "step" else 0, ("glyph", 14))
+            parts.insert(len(parts) if self._glyph == "step" else 0, ("glyph", px(14)))
         if self._detail and self._show_detail:
             parts.append(("detail", QFontMetrics(self.font()).horizontalAdvance(self._detail) + 1))
         if self._cap and self._show_cap:
             parts.append(("cap", QFontMetrics(cap_font).horizontalAdvance(self._cap) + 10))
         if self._chevron:
-            parts.append(("chevron", 12))
+            parts.append(("chevron", px(12)))
         return parts
 
     def sizeHint(self) -> QSize:
@@ -177,9 +182,9 @@ class BarButton(QPushButton):
             rect = QRectF(x, 0, width, self.height())
             x += width + _GAP
             if part == "glyph":
-                paint_glyph(painter, self._glyph, QRectF(rect.x(), rect.center().y() - 7, 14, 14), ink)
+                paint_glyph(painter, self._glyph, QRectF(rect.x(), rect.center().y() - width / 2, width, width), ink)
             elif part == "chevron":
-                paint_glyph(painter, "chevron", QRectF(rect.x(), rect.center().y() - 6, 12, 12), pale)
+                paint_glyph(painter, "chevron", QRectF(rect.x(), rect.center().y() - width / 2, width, width), pale)
             elif part == "cap":
                 self._paint_cap(painter, rect, cap_font, pale)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from ntp_studio.core.types import Candidate, StepFrame
@@ -24,9 +24,10 @@ from ntp_studio.ui.chart_rows import Listing
 from ntp_studio.ui.panel_labels import mono_like
 from ntp_studio.ui.theme import Theme
 
-RANK, TOKEN, AFTER, MODEL, CUT, LOGPROB, ID, BYTES = range(8)
+RANK, TOKEN, AFTER, MODEL, ID, CUT, LOGPROB, BYTES = range(8)
 # The names of the figures in files, much as `inspect --json` has them; not translated, since programs read them.
-TSV_HEADINGS = ("rank", "token", "processed_percent", "percent", "cut_by", "logprob", "id", "bytes")
+TSV_HEADINGS = ("rank", "token", "processed_percent", "percent", "id", "cut_by", "logprob", "bytes")
+LEAST_TOKEN = 10  # characters
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -38,24 +39,40 @@ class CandidateModel(QAbstractTableModel):
         self._theme = theme
         self._listing = Listing()
         self._frame: StepFrame | None = None
-        self._mono = mono_like(parent.font())
-        self._bold = mono_like(parent.font(), weight=QFont.Weight.Bold)
+        self.set_font(parent.font())
         self._headers = (
             self.tr("rank"),
             self.tr("token"),
             self.tr("after"),
             self.tr("model"),
-            self.tr("cut by"),
-            self.tr("log-prob"),
             self.tr("id"),
+            self.tr("cut by"),
+            self.tr("log-prob (nat)"),
             self.tr("bytes"),
         )
+
+    def set_font(self, font: QFont) -> None:
+        """Take the fixed-width font at this size."""
+        self._mono = mono_like(font)
+        self._bold = mono_like(font, weight=QFont.Weight.Bold)
 
     def show_listing(self, listing: Listing, frame: StepFrame | None) -> None:
         self.beginResetModel()
         self._listing = listing
         self._frame = frame
         self.endResetModel()
+
+    @property
+    def any_cut(self) -> bool:
+        return any(c.cut_by is not None for c in self._listing.candidates)
+
+    def longest_token(self) -> int:
+        """The width in pixels of the widest token, or of the words for the others."""
+        texts = [c.token.label for c in self._listing.candidates]
+        if self._listing.outside:
+            texts.append(others_label(self._listing.outside))
+        metrics = QFontMetrics(self._bold)
+        return max((metrics.horizontalAdvance(text) for text in texts), default=0)
 
     @property
     def headings(self) -> tuple[str, ...]:
@@ -152,9 +169,9 @@ class CandidateModel(QAbstractTableModel):
                     c.token.label.replace("\t", "⇥").replace("\n", "↵"),
                     f"{c.processed_probability * 100:.6g}",
                     f"{c.probability * 100:.6g}",
+                    str(c.token.id),
                     c.cut_by or "",
                     f"{c.logprob:.6g}",
-                    str(c.token.id),
                     c.token.bytes.hex(" ").upper(),
                 ]
             lines.append("\t".join(values))
@@ -187,10 +204,11 @@ class CandidateTable(QTableView):
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
+        self._own_width, self._fitting = False, True
+        header.sectionResized.connect(self._section_resized)
         self.selectionModel().currentRowChanged.connect(self._current_changed)
         theme.changed.connect(self._restyle)
         self._restyle()
-        self._fit()
 
     @property
     def candidate_model(self) -> CandidateModel:
@@ -198,6 +216,29 @@ class CandidateTable(QTableView):
 
     def show_listing(self, listing: Listing, frame: StepFrame | None) -> None:
         self._model.show_listing(listing, frame)
+        self.setColumnHidden(CUT, not self._model.any_cut)
+        self._fit_token()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_token()
+
+    def _fit_token(self) -> None:
+        """The whole token where there is room for it beside the figures up to the id; the rest is scrolled to."""
+        if self._own_width:
+            return
+        shown = (c for c in (RANK, AFTER, MODEL, ID, CUT) if not self.isColumnHidden(c))
+        room = self.viewport().width() - sum(self.columnWidth(column) for column in shown)
+        least = QFontMetrics(mono_like(self.font())).horizontalAdvance("8" * LEAST_TOKEN)
+        self._fitting = True
+        self.setColumnWidth(TOKEN, max(min(self._model.longest_token() + 16, room), least + 12))
+        self._fitting = False
+
+    @Slot(int, int, int)
+    def _section_resized(self, section: int, old: int, new: int) -> None:
+        # From then on the width is the person's.
+        if section == TOKEN and not self._fitting:
+            self._own_width = True
 
     def select_token(self, token_id: int) -> None:
         row = self._model.row_of(token_id)
@@ -237,22 +278,28 @@ class CandidateTable(QTableView):
     def _fit(self) -> None:
         """Widths for typical contents; a person may drag them."""
         metrics = QFontMetrics(mono_like(self.font()))
-        characters = {RANK: 4, TOKEN: 10, AFTER: 6, MODEL: 6, CUT: 7, LOGPROB: 7, ID: 6, BYTES: 16}
+        self._fitting = True
+        characters = {RANK: 2, TOKEN: LEAST_TOKEN, AFTER: 6, MODEL: 6, ID: 6, CUT: 7, LOGPROB: 7, BYTES: 16}
         for column, count in characters.items():
             heading = QFontMetrics(self.font()).horizontalAdvance(self._model.headings[column])
             self.setColumnWidth(column, max(metrics.horizontalAdvance("8") * count, heading) + 12)
+        self._fitting = False
         self.verticalHeader().setDefaultSectionSize(metrics.height() + 9)
+        self._fit_token()
 
     @Slot()
     def _restyle(self) -> None:
         p = self._theme.palette
+        self._model.set_font(self.font())
         self.setStyleSheet(
             f"QTableView {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px;"
             f" selection-background-color: {p.accent_soft}; selection-color: {p.text}; }}"
             f"QTableView::item {{ padding: 0 4px; }}"
             f"QTableView::item:selected {{ background: {p.accent_soft}; color: {p.text}; }}"
             f"QTableView:focus {{ border-color: {p.accent}; }}"
+            f"QAbstractScrollArea::corner {{ background: {p.surface}; border: none; }}"
             f"QHeaderView {{ background: {p.surface}; }}"
             f"QHeaderView::section {{ background: {p.surface}; color: {p.muted}; border: none;"
             f" border-bottom: 1px solid {p.border}; padding: 3px 4px; }}"
         )
+        self._fit()

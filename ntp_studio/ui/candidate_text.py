@@ -79,12 +79,27 @@ def percent(probability: float) -> str:
     return f"{share:.1f}%"
 
 
-def bits(value: float, digits: int = 2) -> str:
+def bits_figure(value: float, digits: int = 2) -> str:
+    """A number of bits with at least `digits` decimals, and more for a small one: two figures that are not zero.
+
+    `0.0014`, `<0.0001`; `—` for NaN and infinity. Float rounding (below 1e-9) counts as zero.
+    """
     if not math.isfinite(value):
         return DASH
-    # Adding zero turns the −0.0 of a certain distribution into 0.0.
-    text = f"{round(value, digits) + 0.0:.{digits}f}"
-    return QCoreApplication.translate("CandidateText", "{value} bits").format(value=text.replace("-", MINUS))
+    size = abs(value)
+    if size < 1e-9:
+        return f"{0:.{digits}f}"
+    if size < 1e-4:
+        return "<0.0001"
+    decimals = max(digits, 1 - math.floor(math.log10(size)))
+    return f"{value:.{decimals}f}".replace("-", MINUS)
+
+
+def bits(value: float, digits: int = 2) -> str:
+    text = bits_figure(value, digits)
+    if text == DASH:
+        return text
+    return QCoreApplication.translate("CandidateText", "{value} bits").format(value=text)
 
 
 def hex_bytes(data: bytes, limit: int = 12) -> str:
@@ -94,14 +109,26 @@ def hex_bytes(data: bytes, limit: int = 12) -> str:
 
 
 def arithmetic(logit: float, log_normalizer: float, probability: float) -> str:
-    """`e^(17.520 − 19.333) = 16.3%`. Three decimals, so that whoever checks it comes out at the same figure."""
+    """`e^(17.520 − 19.333) = 16.3%`, or `e^(9.00004 − 9.00000) > 99.9%`.
+
+    With as many decimals, at least three, as whoever checks it needs to come out at the same figure.
+    """
+    result = percent(probability)
     if not (math.isfinite(logit) and math.isfinite(log_normalizer)):
-        return percent(probability)
-    left = f"{logit:.3f}".replace("-", MINUS)
-    right = f"{log_normalizer:.3f}".replace("-", MINUS)
+        return result
+    for decimals in range(3, 13):
+        left, right = f"{logit:.{decimals}f}", f"{log_normalizer:.{decimals}f}"
+        # Decimal figures subtracted as they stand: a float difference has digits that nobody sees.
+        exponent = round(float(left) - float(right), decimals)
+        if exponent <= 0.0 and percent(math.exp(exponent)) == result:
+            break
+    else:
+        left, right = f"{logit:.3f}", f"{log_normalizer:.3f}"
+    left, right = left.replace("-", MINUS), right.replace("-", MINUS)
     if right.startswith(MINUS):
         right = f"({right})"
-    return f"e^({left} {MINUS} {right}) = {percent(probability)}"
+    sign = f"{result[0]} {result[1:]}" if result[0] in "<>" else f"= {result}"
+    return f"e^({left} {MINUS} {right}) {sign}"
 
 
 def cut_label(candidate: Candidate) -> str:
@@ -115,16 +142,47 @@ def processed_percent(candidate: Candidate) -> str:
     return DASH if candidate.cut_by is not None else percent(candidate.processed_probability)
 
 
-def choice_caption(draw: DrawReport, origin: Origin) -> str:
-    """How the token was chosen, up to the arrow: `race · seed 42 · draw 6`."""
+def choice_caption(draw: DrawReport, origin: Origin, in_prompt: bool = False) -> str:
+    """How the token was chosen, up to the arrow: `race · seed 42 · draw 6`. Inside the prompt nothing is drawn: there
+    it says what would be."""
     translate = QCoreApplication.translate
     if origin == "forced":
         return translate("CandidateText", "forced by you")
+    if in_prompt:
+        if draw.method == "greedy":
+            return translate("CandidateText", "in the prompt: greedy would take")
+        return translate("CandidateText", "in the prompt: seed {seed} would draw").format(seed=draw.seed)
     if draw.method == "greedy":
-        return translate("CandidateText", "greedy: most likely")
+        return translate("CandidateText", "greedy: the most likely")
     return translate("CandidateText", "race · seed {seed} · draw {number}").format(
         seed=draw.seed, number=number(draw.position + 1)
     )
+
+
+def choice_explained(draw: DrawReport) -> tuple[str, ...]:
+    """How tokens are chosen, in plain words, a sentence each."""
+    translate = QCoreApplication.translate
+    if draw.method == "greedy":
+        return (
+            translate("CandidateText", "Greedy always takes the token that is most likely after the decoding chain."),
+            translate("CandidateText", "Nothing is drawn at random, so the seed plays no part."),
+        )
+    sentences = [
+        translate("CandidateText", "Every token waits a random time; the likelier it is, the shorter. The first wins."),
+        translate("CandidateText", "The same seed gives the same waiting times, and so the same text."),
+        translate("CandidateText", "torch.multinomial and transformers' generate() draw in just this way."),
+    ]
+    if math.isfinite(draw.time):
+        waited = translate("CandidateText", "The winner's time here, random time ÷ probability: {time}")
+        sentences.append(waited.format(time=f"{draw.time:.4g}"))
+    return tuple(sentences)
+
+
+def decoded_caption(frame: StepFrame | None) -> str:
+    """What the figures behind the decoding chain are called. Greedy comes after them: they are what it chooses from."""
+    if frame is not None and frame.draw.method == "greedy":
+        return QCoreApplication.translate("CandidateText", "before greedy")
+    return QCoreApplication.translate("CandidateText", "after decoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +224,7 @@ def explain(candidate: Candidate, frame: StepFrame | None) -> Explanation:
             ),
         ),
     ]
-    after = translate("CandidateText", "after decoding")
+    after = decoded_caption(frame)
     if candidate.cut_by is not None:
         lines.append((after, cut_label(candidate)))
         if candidate.reason:
@@ -176,7 +234,7 @@ def explain(candidate: Candidate, frame: StepFrame | None) -> Explanation:
         lines.append((after, text))
     if frame is not None and frame.choice.token.id == token.id:
         chosen = translate("CandidateText", "chosen")
-        lines.append((chosen, choice_caption(frame.draw, frame.origin)))
+        lines.append((chosen, choice_caption(frame.draw, frame.origin, frame.step == 0)))
     hint = translate("CandidateText", "Click or Enter forces it")
     return Explanation(token.label, subtitle, tuple(lines), hint)
 

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFocusEvent, QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 
 from ntp_studio.ui.glyphs import paint_glyph
-from ntp_studio.ui.style import caption_size
+from ntp_studio.ui.style import caption_size, px
 from ntp_studio.ui.theme import Theme
 
 
 class Grip(QWidget):
-    """The dotted handle by which a card is dragged. Tab reaches it, so that the keys for moving can be used there."""
+    """The dotted handle by which a card is dragged. Tab or a click gives it the focus: the keys then move its card."""
 
     pressed = Signal(QPointF)  # in the global coordinates of the screen, as the two below
     dragged = Signal(QPointF)
     released = Signal()
+    focus_changed = Signal(bool)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._held = False
-        self.setFixedSize(14, 20)
         self.setCursor(Qt.CursorShape.OpenHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        theme.changed.connect(self.update)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        theme.changed.connect(self._restyle)
+        self._restyle()
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.setFixedSize(px(14), px(20))
+        self.update()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.focus_changed.emit(True)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.focus_changed.emit(False)
+        self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
@@ -46,7 +62,7 @@ class Grip(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         color = self._theme.palette.color("accent" if self.hasFocus() else "muted")
-        paint_glyph(painter, "grip", QRectF(1, 4, 12, 12), color)
+        paint_glyph(painter, "grip", QRectF(self.rect()).adjusted(1, 4, -1, -4), color)
 
 
 class HelpMark(QWidget):
@@ -56,10 +72,15 @@ class HelpMark(QWidget):
         super().__init__(parent)
         self._theme = theme
         self.setToolTip(text)
-        self.setFixedSize(18, 20)
         self.setCursor(Qt.CursorShape.WhatsThisCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._restyle)
+        self._restyle()
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.setFixedSize(px(18), px(20))
+        self.update()
 
     def show_help(self) -> None:
         QToolTip.showText(self.mapToGlobal(self.rect().bottomLeft()), self.toolTip(), self)
@@ -80,7 +101,7 @@ class HelpMark(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         color = self._theme.palette.color("accent" if self.hasFocus() or self.underMouse() else "muted")
-        paint_glyph(QPainter(self), "help", QRectF(2, 3, 14, 14), color)
+        paint_glyph(QPainter(self), "help", QRectF(self.rect()).adjusted(2, 3, -2, -3), color)
 
     def enterEvent(self, event: QEvent) -> None:
         self.update()
@@ -118,7 +139,12 @@ class CaptionRow(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._parts: tuple[str, ...] = ()
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._restyle)
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.updateGeometry()
+        self.update()
 
     def parts(self) -> tuple[str, ...]:
         return self._parts

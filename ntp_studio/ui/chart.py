@@ -53,7 +53,6 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
     force_requested = Signal(int)
     selection_changed = Signal(int)  # token id, -1 for none
     rows_changed = Signal()
-    escape_pressed = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent, useOpenGL=False, background=None)
@@ -340,7 +339,6 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
         elif key == Qt.Key.Key_Escape:
             self.card.dismiss()
             self.select(None)
-            self.escape_pressed.emit()
         else:
             event.ignore()  # → ← Space and the rest belong to the window
 

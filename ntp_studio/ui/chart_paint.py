@@ -108,6 +108,10 @@ class RowPainter:
         self, p: QPainter, row: Row, rect: QRectF, columns: Columns, log: bool, pending: bool, hovered: bool
     ) -> None:
         c = self.palette
+        words = self._tags_width(row, columns.track.width) if not pending or row.forced else 0.0
+        if words:
+            # The lines of the grid end where words stand on the track.
+            p.fillRect(QRectF(columns.track.right - words - 6, rect.y(), words + 6, rect.height()), c.color("surface"))
         if row.chosen:
             self._rounded(p, rect.adjusted(0, 1, 0, -1), 5, c.color("drawn_soft"))
         elif hovered:
@@ -183,6 +187,15 @@ class RowPainter:
             over_bar = covered > right - self.small_metrics.horizontalAdvance(text)
             # Muted text keeps its contrast on the track, not on the bar of a token that was likely and still cut.
             self._text(p, rect, text, self.small, "text" if over_bar else "muted", _RIGHT)
+
+    def _tags_width(self, row: Row, track: float) -> float:
+        """How much of the right end of the track words take, 0 if none."""
+        if row.candidate is None or not (row.forced or row.candidate.cut_by is not None):
+            return 0.0
+        width = self.small_metrics.horizontalAdvance(cut_label(row.candidate)) + 6
+        if row.forced:
+            width += self.small_metrics.horizontalAdvance(QCoreApplication.translate("CandidateChart", "forced")) + 14
+        return min(width, track - 6)
 
     def _pill(self, p: QPainter, text: str, right: float, track: QRectF) -> float:
         """Returns its left edge."""

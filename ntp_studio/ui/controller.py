@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog
 
 from ntp_studio import messages as m
@@ -21,6 +21,7 @@ from ntp_studio.engine import Engine
 from ntp_studio.settings import Settings
 from ntp_studio.ui.help import AboutDialog, KeysDialog
 from ntp_studio.ui.main_window import PANEL_ACTIONS, MainWindow
+from ntp_studio.ui.preset_menu import preset_of
 
 # Steps asked for and not yet answered: a key held down must not leave a queue that goes on after it is released.
 MOST_WAITING = 2
@@ -32,6 +33,8 @@ NEED_TEXT = (
 
 
 class Controller(QObject):
+    zoomed = Signal(float)
+
     def __init__(self, window: MainWindow, engine: Engine, settings: Settings) -> None:
         super().__init__(window)
         self.window, self.engine, self.settings = window, engine, settings
@@ -61,8 +64,11 @@ class Controller(QObject):
             m.Trouble: self._on_trouble,
         }
         self._connect()
+
+    def begin(self) -> None:
+        """Show the settings and what to do first."""
         self._show_settings()
-        self._show_nothing_open()
+        self._show_nothing_open(at_start=True)
 
     # -- what a person does
 
@@ -114,6 +120,7 @@ class Controller(QObject):
         w.text.prompt_submitted.connect(self.set_prompt)
         w.text.prompt_edited.connect(self._prompt_edited)
         w.text.link_open_model.connect(w.toolbar.choose_file)
+        w.text.reopen_requested.connect(self.reopen_last)
         w.next.force_requested.connect(self._force)
         w.next.filter_changed.connect(self._filter_changed)
         w.next.log_scale_changed.connect(commands["log_scale"].setChecked)
@@ -123,11 +130,16 @@ class Controller(QObject):
     @Slot(str)
     def open_model(self, path: str) -> None:
         self.loading = True
+        self.window.notice.clear()
         self.engine.send(m.LoadModel(path, self.settings.device, self.settings.dtype))
+
+    @Slot()
+    def reopen_last(self) -> None:
+        self.open_model(self.settings.last_model)
 
     @Slot(str, bool)
     def set_prompt(self, text: str, chat: bool = False) -> None:
-        self.window.notice.clear()
+        self._asked()
         self.engine.send(m.SetPrompt(text, chat))
         if self.info is None and not self.loading:
             self.window.notice.show_text(self.tr("The prompt is kept. Open a model, and it will read it."))
@@ -152,31 +164,44 @@ class Controller(QObject):
     def _move(self, command: m.Command) -> None:
         if self.frame is not None and self._waiting < MOST_WAITING:
             self._waiting += 1
+            self._asked()
             self.engine.send(command)
+
+    def _asked(self) -> None:
+        """A person goes on: what was said about the last thing is no longer news."""
+        self.window.notice.clear()
+        self.window.status.clear_message()
 
     @Slot()
     def go_to_end(self) -> None:
         if self.frame is not None and self._last_node >= 0:
-            self.engine.send(m.GoTo(self._last_node))
+            self._go_to(self._last_node)
 
     @Slot(int)
     def _go_to(self, node: int) -> None:
-        self.engine.send(m.GoTo(node))
+        self._asked()
+        self.engine.send(m.GoTo(node, self._run))
 
     @Slot(int)
     def _next_branch(self, node: int) -> None:
-        self.engine.send(m.NextBranch(node))
+        self._asked()
+        self.engine.send(m.NextBranch(node, self._run))
 
     @Slot(int)
     def _force(self, token_id: int) -> None:
-        self.engine.send(m.Force(token_id))
+        if self.frame is not None:
+            self._asked()
+            self.engine.send(m.Force(token_id, self.frame.node, self._run))
 
     @Slot()
     def toggle_play(self) -> None:
-        if self.playing:
-            self.engine.send(m.Pause())
-        elif self.frame is not None:
-            self.engine.send(m.Play(self.window.toolbar.speed()))
+        if self.frame is None:
+            return
+        self._asked()
+        # Known here at once, not when the engine says so: a second press must pause, however quick it comes.
+        self.playing = not self.playing
+        self.window.toolbar.show_playing(self.playing)
+        self.engine.send(m.Play(self.window.toolbar.speed()) if self.playing else m.Pause())
 
     @Slot(float)
     def _speed_chosen(self, speed: float) -> None:
@@ -187,6 +212,7 @@ class Controller(QObject):
     @Slot()
     def restart(self) -> None:
         if self.frame is not None:
+            self._asked()
             self.engine.send(m.Restart())
 
     @Slot()
@@ -197,6 +223,7 @@ class Controller(QObject):
     def _decoding_changed(self, decoding: DecodingSettings) -> None:
         self.settings = replace(self.settings, decoding=decoding)
         self.window.commands["greedy"].setChecked(decoding.method == "greedy")
+        self.window.toolbar.show_preset(preset_of(decoding))
         self.engine.send(m.SetDecoding(decoding))
 
     def set_decoding(self, decoding: DecodingSettings) -> None:
@@ -277,13 +304,12 @@ class Controller(QObject):
     def _on_loading(self, event: m.Loading) -> None:
         self.loading = True
         w = self.window
-        w.notice.clear()
         w.toolbar.show_loading(event.name, event.fraction, event.message)
         w.status.show_state(self.tr("Loading {0}").format(event.name), "busy")
-        if self.frame is None:
+        if self.frame is None and not w.text.editing:
             title = self.tr("Loading {0}").format(event.name)
             w.text.clear(title, event.message, open_model=False)
-            w.next.clear(self.tr("No text yet"), self.tr("The odds of the next token appear here."))
+            self._show_no_text()
 
     def _on_loaded(self, event: m.Loaded) -> None:
         self.loading = False
@@ -299,11 +325,17 @@ class Controller(QObject):
         w.text.set_context(event.info.context_length)
         w.text.set_chat_available(event.info.has_chat_template)
         w.text.show_path((), 0, 0)
-        w.next.clear(self.tr("No text yet"), self.tr("Type a prompt and start: the next token's odds appear here."))
+        self._show_no_text()
         w.decoding.show_reports(())
         self._ready()
+        if w.text.editing:  # what was typed while there was no model to cut it into tokens
+            self._prompt_edited(w.text.prompt_text, w.text.prompt_chat)
         if event.info.notes:
             w.status.show_message(" ".join(event.info.notes))
+
+    def _show_no_text(self) -> None:
+        hint = self.tr("Write a prompt and start: the probabilities of the next token appear here.")
+        self.window.next.clear(self.tr("No text yet"), hint)
 
     def _on_load_failed(self, event: m.LoadFailed) -> None:
         self.loading = False
@@ -313,8 +345,11 @@ class Controller(QObject):
             self.info = self.frame = None
             w.toolbar.show_model(None)
             w.status.show_model(None)
-        if self.frame is None and self.info is None:
+            w.setWindowTitle(self.tr("NTP Studio"))
+        if self.info is None:
             self._show_nothing_open()
+        elif self.frame is None and not w.text.editing:
+            w.text.show_path((), 0, 0)
         self._ready()
         if event.cancelled:
             w.status.show_message(self.tr("Loading was cancelled."))
@@ -353,11 +388,9 @@ class Controller(QObject):
         w.toolbar.show_playing(event.playing)
         self._ready()
         if event.reason == "eos":
-            w.status.show_message(self.tr("The model ended its text here."), 0)
+            w.status.show_message(self.tr("The model ended its text here; → goes on beyond its end."), 0)
         elif event.reason == "context":
             w.notice.show_text(self.tr("The context is full. Go back, restart, or begin with a shorter prompt."))
-        elif event.playing:
-            w.status.clear_message()
 
     def _on_tokenized(self, event: m.Tokenized) -> None:
         self.window.text.show_tokenized(event.text, event.tokens, event.context_length)
@@ -376,7 +409,8 @@ class Controller(QObject):
         self.window.status.show_memory(event.process_bytes, event.device_bytes)
 
     def _on_trouble(self, event: m.Trouble) -> None:
-        self._waiting = 0
+        self.playing = False  # the engine pauses whatever fails
+        self.window.toolbar.show_playing(False)
         self._ready()
         self.window.text.show_reading(1, 1)
         if event.cancelled:
@@ -397,16 +431,20 @@ class Controller(QObject):
         else:
             self.window.status.show_state(self.tr("Ready"), "ready")
 
-    def _show_nothing_open(self) -> None:
+    def _show_nothing_open(self, *, at_start: bool = False) -> None:
+        self._ready()
+        self.window.next.clear(self.tr("No model is open"), self.tr("Its next-token distribution will be here."))
+        if self.window.text.editing and not at_start:  # a prompt that is being written is not taken away
+            return
+        last = self.settings.last_model
         self.window.text.clear(
             self.tr("Open a language model"),
             self.tr(
                 "A Hugging Face folder, a GGUF file or a nanoGPT checkpoint on this computer: drop it on this window, "
                 "pick it from the menu at the top left, or look for it here. Nothing leaves this machine."
             ),
+            reopen=Path(last).name if last and Path(last).exists() else "",
         )
-        self.window.next.clear(self.tr("No model is open"), self.tr("Its next-token distribution will be here."))
-        self._ready()
 
     def _show_settings(self) -> None:
         s, w = self.settings, self.window
@@ -415,8 +453,9 @@ class Controller(QObject):
         w.toolbar.set_device_choice(s.device, s.dtype)
         w.toolbar.show_recent(s.recent_models)
         w.text.mode = s.page_mode
-        w.text.zoom = s.zoom
         w.next.log_scale = s.log_scale
+        w.next.table_view = s.table_view
+        self._set_zoom(s.zoom)
         self.engine.send(m.SetSeed(s.seed))
         self.set_decoding(s.decoding)
 
@@ -451,15 +490,21 @@ class Controller(QObject):
 
     @Slot()
     def zoom_in(self) -> None:
-        self.window.text.zoom *= 1.1
+        self._set_zoom(self.settings.zoom * 1.1)
 
     @Slot()
     def zoom_out(self) -> None:
-        self.window.text.zoom /= 1.1
+        self._set_zoom(self.settings.zoom / 1.1)
 
     @Slot()
     def zoom_reset(self) -> None:
-        self.window.text.zoom = 1.0
+        self._set_zoom(1.0)
+
+    def _set_zoom(self, zoom: float) -> None:
+        """The size of all text: a projector wants figures as large as words."""
+        zoom = min(max(zoom, 0.8), 2.0)
+        self.settings = replace(self.settings, zoom=zoom)
+        self.zoomed.emit(zoom)
 
     @Slot()
     def show_keys(self) -> None:

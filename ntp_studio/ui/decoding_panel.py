@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from ntp_studio.core.decoding.stages import STAGES, Stage
 from ntp_studio.core.types import DecodingSettings, StageReport
 from ntp_studio.ui.stage_card import StageCard
+from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
 
@@ -52,13 +53,18 @@ class DecodingPanel(QWidget):
         self.setProperty("column", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName(self.tr("Decoding chain"))
-        self.setMinimumWidth(230)
+        theme.changed.connect(self._restyle)
+        self._restyle()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 12, 0, 0)
         layout.setSpacing(8)
         layout.addLayout(self._make_head())
         layout.addWidget(self._make_method(), 0)
         layout.addWidget(self._make_chain(), 1)
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.setMinimumWidth(max(px(190), 230))
 
     def _make_head(self) -> QHBoxLayout:
         title = QLabel(self.tr("DECODING"))

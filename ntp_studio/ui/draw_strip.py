@@ -21,9 +21,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from ntp_studio.core.types import Candidate, StepFrame
-from ntp_studio.ui.candidate_text import choice_caption, explain, explain_others, percent
+from ntp_studio.ui.candidate_text import choice_caption, choice_explained, explain, explain_others, percent
 from ntp_studio.ui.hover_card import HoverCard
 from ntp_studio.ui.panel_labels import ElidedLabel, caption_font, mono_like, scaled
+from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Palette, Theme
 
 # Neighbours are parted by a gap from this width on; narrower ones would be nothing but gap.
@@ -43,11 +44,14 @@ class Segment:
 
 
 def segments(frame: StepFrame) -> tuple[Segment, ...]:
-    """The kept candidates by falling probability after decoding, then the others."""
+    """The kept candidates by falling probability after decoding, then the others; under greedy, the top one alone."""
     kept = sorted(
         (c for c in frame.candidates if c.cut_by is None and c.processed_probability > 0.0),
         key=lambda c: (-c.processed_probability, c.token.id),
     )
+    if frame.draw.method == "greedy":
+        top = frame.choice if frame.origin != "forced" else next(iter(kept), None)
+        return (Segment(top, 0.0, 1.0, top.token.id == frame.choice.token.id),) if top is not None else ()
     result = []
     start = 0.0
     for candidate in kept:
@@ -183,7 +187,9 @@ class _Strip(QWidget):
             )
         else:
             words = explain(segment.candidate, self._frame)
-        self._card.show_at(replace(words, hint=""), event.globalPosition().toPoint())
+        sentence = choice_explained(self._frame.draw)[0]
+        lines = (*words.lines, (self.tr("the draw"), sentence))
+        self._card.show_at(replace(words, lines=lines, hint=""), event.globalPosition().toPoint(), beside=True)
 
     def leaveEvent(self, event: QEvent) -> None:
         self._card.dismiss()
@@ -228,17 +234,29 @@ class DrawStrip(QWidget):
             self._caption.setText("")
             self._token.setText("")
             self.setAccessibleName(self.tr("The draw"))
+            self._explain("")
             return
-        self._caption.setText(f"{choice_caption(frame.draw, frame.origin)} →")
+        self._caption.setText(f"{choice_caption(frame.draw, frame.origin, frame.step == 0)} →")
+        self._explain("\n".join(choice_explained(frame.draw)))
         self._token.setText(frame.choice.token.label)
-        self._token.setMaximumWidth(160)
+        self._fit_token()
         self.setAccessibleName(self.tr("The draw: {caption}").format(caption=self.caption))
         parts = [
             f"{s.candidate.token.label} {percent(s.candidate.processed_probability)}"
             for s in self.strip.segments[:10]
-            if s.candidate
+            if s.candidate and frame.draw.method == "race"
         ]
         self.setAccessibleDescription(", ".join(parts))
+
+    def _fit_token(self) -> None:
+        """The token is what matters most in this line, the words before it give way first."""
+        needed = self._token.sizeHint().width()
+        self._token.setMinimumWidth(min(needed, px(80)))
+        self._token.setMaximumWidth(px(160))
+
+    def _explain(self, words: str) -> None:
+        for label in (self._title, self._caption, self._token):
+            label.setToolTip(words)
 
     @Slot()
     def _restyle(self) -> None:
@@ -249,4 +267,6 @@ class DrawStrip(QWidget):
         self._caption.set_color(p.color("muted"))
         self._token.setFont(mono_like(self.font(), weight=QFont.Weight.Bold))
         self._token.set_color(p.color("drawn_text"))
+        self._fit_token()
+        self.strip.updateGeometry()
         self.strip.update()

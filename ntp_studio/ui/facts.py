@@ -7,7 +7,7 @@ from PySide6.QtGui import QFont, QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from ntp_studio.core.types import StepFrame
-from ntp_studio.ui.candidate_text import bits, number, percent
+from ntp_studio.ui.candidate_text import bits, decoded_caption, number, percent
 from ntp_studio.ui.panel_labels import ElidedLabel, mono_like, scaled
 from ntp_studio.ui.theme import Theme
 
@@ -38,6 +38,15 @@ class FactCard(QFrame):
     @property
     def value(self) -> str:
         return self._value.text()
+
+    def set_caption(self, caption: str, sentence: str) -> None:
+        if caption == self._caption_text:
+            return
+        self._caption_text = caption
+        self._caption.setText(caption)
+        self._caption.updateGeometry()
+        self.setToolTip(sentence)
+        self.setAccessibleDescription(sentence)
 
     def show_value(self, value: str) -> None:
         self._value.setText(value)
@@ -77,7 +86,7 @@ class Facts(QWidget):
         self.processed_entropy = FactCard(
             theme,
             "fact_processed_entropy",
-            self.tr("after decoding"),
+            decoded_caption(None),
             self.tr("The entropy that is left once the decoding chain has reshaped and cut the distribution."),
             self,
         )
@@ -92,7 +101,11 @@ class Facts(QWidget):
             theme,
             "fact_mass",
             self.tr("mass kept"),
-            self.tr("The model's own probability of all kept tokens together: the rest of it was cut away."),
+            self.tr(
+                "The model's own probability of all tokens that the chain left, added up: the rest was cut away. "
+                "What a stage “keeps”, on its card, is a share of the distribution that came to it, which the stages "
+                "before it have reshaped."
+            ),
             self,
         )
         self.cards = (self.entropy, self.processed_entropy, self.kept, self.mass)
@@ -100,6 +113,8 @@ class Facts(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(6)
         self._columns = 0
+        # After the cards, which were connected before it, have their new fonts.
+        theme.changed.connect(self._rearrange)
         self._arrange(2)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -109,6 +124,10 @@ class Facts(QWidget):
             for card in self.cards:
                 card.show_value("")
             return
+        sentence = self.tr("The entropy that is left once the decoding chain has reshaped and cut the distribution.")
+        if frame.draw.method == "greedy":
+            sentence += " " + self.tr("Greedy then takes the most likely token, so nothing stays undecided.")
+        self.processed_entropy.set_caption(decoded_caption(frame), sentence)
         self.entropy.show_value(bits(frame.entropy_bits))
         self.processed_entropy.show_value(bits(frame.processed_entropy_bits))
         self.kept.show_value(number(frame.kept))
@@ -130,5 +149,9 @@ class Facts(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._rearrange()
+
+    @Slot()
+    def _rearrange(self) -> None:
         needed = 4 * max(card.natural_width() for card in self.cards) + 3 * self._grid.spacing()
         self._arrange(4 if self.width() >= needed else 2)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetricsF, QLinearGradient, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from PySide6.QtGui import QFont, QFontMetricsF, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ntp_studio.ui.style import caption_size
@@ -18,9 +18,6 @@ class HeatLegend(QWidget):
         super().__init__(parent)
         self.setObjectName("heat_legend")
         self._theme = theme
-        font = self.font()
-        font.setPixelSize(caption_size())
-        self.setFont(font)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._ends = SCALE_ENDS["surprisal"]
         self.show_mode("surprisal")
@@ -33,15 +30,23 @@ class HeatLegend(QWidget):
         self.updateGeometry()
         self.update()
 
+    def _caption_font(self) -> QFont:
+        """Asked for at each use: it follows the application's font."""
+        font = QFont(self.font())
+        font.setPixelSize(caption_size())
+        return font
+
     def sizeHint(self) -> QSize:
-        metrics = QFontMetricsF(self.font())
+        metrics = QFontMetricsF(self._caption_font())
         words = sum(metrics.horizontalAdvance(end) for end in self._ends)
         return QSize(round(words) + BAR + 14, round(metrics.height()) + 2)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        palette, metrics = self._theme.palette, QFontMetricsF(self.font())
+        font = self._caption_font()
+        painter.setFont(font)
+        palette, metrics = self._theme.palette, QFontMetricsF(font)
         painter.setPen(palette.color("muted"))
         painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self._ends[0])
         left = metrics.horizontalAdvance(self._ends[0]) + 6
@@ -55,3 +60,9 @@ class HeatLegend(QWidget):
         rest = QRectF(self.rect()).adjusted(left + BAR + 6, 0, 0, 0)
         painter.drawText(rest, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, self._ends[1])
         painter.end()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.updateGeometry()
+            self.update()

@@ -8,10 +8,12 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from ntp_studio.ui.candidate_text import Explanation
 from ntp_studio.ui.panel_labels import mono_like, scaled
+from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
 GAP = 14
-MAX_WIDTH = 420
+MAX_WIDTH = 420  # at the usual text size
+CAPTIONS = 110  # of which for the captions beside the lines
 
 
 def plain_label(text: str = "", parent: QWidget | None = None) -> QLabel:
@@ -35,7 +37,7 @@ class HoverCard(QFrame):
         self._title = plain_label()
         self._subtitle = plain_label()
         self._hint = plain_label()
-        self._title.setMaximumWidth(MAX_WIDTH)
+        self._title.setMaximumWidth(px(MAX_WIDTH))
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(10)
         self._grid.setVerticalSpacing(2)
@@ -95,7 +97,7 @@ class HoverCard(QFrame):
     def _fill(self, explanation: Explanation) -> None:
         self._shown = explanation
         metrics = self._title.fontMetrics()
-        self._title.setText(metrics.elidedText(explanation.title, Qt.TextElideMode.ElideMiddle, MAX_WIDTH))
+        self._title.setText(metrics.elidedText(explanation.title, Qt.TextElideMode.ElideMiddle, px(MAX_WIDTH)))
         self._subtitle.setText(explanation.subtitle)
         self._hint.setText(explanation.hint)
         self._hint.setVisible(bool(explanation.hint))
@@ -113,11 +115,11 @@ class HoverCard(QFrame):
                 caption.setText(explanation.lines[index][0])
                 words = explanation.lines[index][1]
                 # A reason may be a sentence; arithmetic is short and stays on one line.
-                wide = text.fontMetrics().horizontalAdvance(words) > MAX_WIDTH - 110
+                wide = text.fontMetrics().horizontalAdvance(words) > px(MAX_WIDTH - CAPTIONS)
                 text.setWordWrap(wide)
-                text.setFixedWidth(MAX_WIDTH - 110) if wide else text.setMinimumWidth(0)
+                text.setFixedWidth(px(MAX_WIDTH - CAPTIONS)) if wide else text.setMinimumWidth(0)
                 if not wide:
-                    text.setMaximumWidth(MAX_WIDTH)
+                    text.setMaximumWidth(px(MAX_WIDTH))
                 text.setText(words)
 
     def _style_cell(self, pair: tuple[QLabel, QLabel]) -> None:
@@ -138,6 +140,9 @@ class HoverCard(QFrame):
         self._hint.setStyleSheet(f"color: {p.link}; background: transparent")
         for pair in self._cells:
             self._style_cell(pair)
+        self._title.setMaximumWidth(px(MAX_WIDTH))
+        self._shown = None  # widths depend on the fonts
+        self.hide()
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -46,7 +46,7 @@ class MainWindow(QMainWindow):
         self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self.splitter.setObjectName("columns")
         self.splitter.setChildrenCollapsible(False)
-        for column, stretch in ((self.decoding, 0), (self.text, 1), (self.next, 0)):
+        for column, stretch in ((self.decoding, 0), (self.text, 3), (self.next, 2)):
             self.splitter.addWidget(column)
             self.splitter.setStretchFactor(self.splitter.count() - 1, stretch)
         house = QWidget(self)
@@ -62,10 +62,15 @@ class MainWindow(QMainWindow):
         self._restore(settings)
 
     def _restore(self, settings: Settings) -> None:
-        self.resize(1440, 900)
+        room = self.screen().availableGeometry()
+        self.resize(min(1440, room.width()), min(900, room.height()))
         self.splitter.setSizes([296, 690, 454])
-        if settings.geometry:
-            self.restoreGeometry(QByteArray(settings.geometry))
+        # A geometry that does not fit this screen (another monitor, another scaling) is not taken over.
+        if settings.geometry and self.restoreGeometry(QByteArray(settings.geometry)):
+            inside = self.screen().availableGeometry()
+            if not inside.contains(self.geometry()) and not self.isMaximized() and not self.isFullScreen():
+                self.resize(self.size().boundedTo(inside.size()))
+                self.move(inside.topLeft())
         if settings.splitter:
             self.splitter.restoreState(QByteArray(settings.splitter))
         for panel, action in PANEL_ACTIONS.items():
@@ -88,8 +93,8 @@ class MainWindow(QMainWindow):
             splitter=bytes(self.splitter.saveState().data()),
             collapsed_panels=tuple(p for p, action in PANEL_ACTIONS.items() if not self.commands[action].isChecked()),
             page_mode=self.text.mode,
-            zoom=self.text.zoom,
             log_scale=bool(self.next.log_scale),
+            table_view=bool(self.next.table_view),
         )
 
     # -- Qt's own words

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from ntp_studio.ui.style import set_property
 
 
 class MessageCard(QFrame):
     open_model = Signal()
+    reopen = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -23,21 +27,58 @@ class MessageCard(QFrame):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             label.setWordWrap(True)
+        self._name = ""
+        self._again = QPushButton(self)
+        self._again.setObjectName("reopen_model")
+        self._again.setProperty("primary", True)
+        self._again.clicked.connect(self.reopen)
         self._button = QPushButton(self.tr("Open a model…"), self)
         self._button.setObjectName("open_model_link")
         self._button.setProperty("primary", True)
         self._button.clicked.connect(self.open_model)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._row.setSpacing(10)
+        self._row.addStretch(1)
+        self._row.addWidget(self._again, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._row.addWidget(self._button, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._row.addStretch(1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(36, 24, 36, 24)
+        column.setContentsMargins(24, 24, 24, 24)
         column.setSpacing(10)
         column.addStretch(2)
         column.addWidget(self._title)
         column.addWidget(self._hint)
         column.addSpacing(6)
-        column.addWidget(self._button, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addLayout(self._row)
         column.addStretch(3)
 
-    def show_message(self, title: str, hint: str, open_model: bool) -> None:
+    def show_message(self, title: str, hint: str, open_model: bool, reopen: str = "") -> None:
+        """`reopen` names the model to open again; empty when there is none."""
         self._title.setText(title)
         self._hint.setText(hint)
         self._button.setVisible(open_model)
+        self._again.setVisible(bool(reopen))
+        self._name = reopen
+        self._again.setAccessibleName(self.tr("Open {0} again").format(reopen))
+        set_property(self._button, "primary", not reopen)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """One button under the other where they do not fit side by side; a long name is shortened in its middle."""
+        self._again.ensurePolished()
+        metrics, words = self._again.fontMetrics(), self.tr("Open {0} again")
+        room = min(self.width() - 48 - 30, 420) - metrics.horizontalAdvance(words.format(""))
+        short = metrics.elidedText(self._name, Qt.TextElideMode.ElideMiddle, max(room, 40))
+        self._again.setText(words.format(short).replace("&", "&&"))  # a single "&" would mark a key
+        wide = self._again.sizeHint().width() + self._button.sizeHint().width() + 10 <= self.width() - 48
+        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        self._row.setDirection(direction)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._arrange()

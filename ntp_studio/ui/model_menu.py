@@ -15,6 +15,7 @@ from ntp_studio.ui.actions import Actions
 DEVICES = ("auto", "cuda", "mps", "cpu")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 RECENT = "recent"
+_FOLDER = 36  # characters
 _IN_MENU = 12  # further models go to a menu of their own
 
 
@@ -26,6 +27,12 @@ def size_text(size: int) -> str:
             return f"{value:.0f} {unit}"
         value /= 1000
     return f"{value:.1f} GB" if value < 99.95 else f"{value:,.0f} GB"
+
+
+def _folder(path: str) -> str:
+    """The end of the folder a model lies in: what tells two models of the same name apart."""
+    folder = str(PurePath(path).parent)
+    return folder if len(folder) <= _FOLDER else "…" + folder[1 - _FOLDER :]
 
 
 class ModelMenu(QMenu):
@@ -83,7 +90,7 @@ class ModelMenu(QMenu):
         recent = self._recent_listings()
         if recent:
             self._add_title(self.tr("Recent"))
-            self._add_models(self, recent)
+            self._add_models(self, recent, folders=True)
         self._add_title(self.tr("Found on this machine"))
         recent_paths = {listing.path for listing in recent}
         if self._listings is None:
@@ -120,11 +127,12 @@ class ModelMenu(QMenu):
         line.setEnabled(False)
         self.addAction(line)
 
-    def _add_models(self, menu: QMenu, listings: Sequence[ModelListing]) -> None:
+    def _add_models(self, menu: QMenu, listings: Sequence[ModelListing], folders: bool = False) -> None:
         menu.setToolTipsVisible(True)
         for listing in listings:
             # After a tab, a menu writes at its right edge, where keys usually are.
-            text = listing.name.replace("&", "&&").replace("\t", " ")
+            text = f"{listing.name} — {_folder(listing.path)}" if folders else listing.name
+            text = text.replace("&", "&&").replace("\t", " ")
             action = QAction(f"{text}\t{size_text(listing.size_bytes)}" if listing.size_bytes else text, menu)
             action.setData(listing.path)
             action.setToolTip(listing.problem or f"{listing.path}\n{listing.format}, {listing.source}")

@@ -14,6 +14,7 @@ from ntp_studio.ui.draw_strip import DrawStrip
 from ntp_studio.ui.facts import Facts
 from ntp_studio.ui.panel_labels import ElidedLabel, caption_font, scaled
 from ntp_studio.ui.panel_parts import BusyLine, EmptyState, Legend
+from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 from ntp_studio.ui.token_filter import TokenFilter
 
@@ -37,7 +38,6 @@ class NextTokenPanel(QWidget):
         self.setObjectName("next_token_panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName(self.tr("Next token"))
-        self.setMinimumWidth(280)
         self._theme = theme
         self._frame: StepFrame | None = None
         self._found: tuple[str, tuple[Candidate, ...], int] | None = None
@@ -117,7 +117,6 @@ class NextTokenPanel(QWidget):
         self.table.force_requested.connect(self._force)
         self.chart.selection_changed.connect(self._selected)
         self.chart.rows_changed.connect(self._describe_place)
-        self.chart.escape_pressed.connect(self.focus_filter)
         self.table.row_selected.connect(self._table_selected)
         self.filter.textChanged.connect(self._filter_edited)
         self.filter.filter_changed.connect(self.filter_changed)
@@ -142,7 +141,7 @@ class NextTokenPanel(QWidget):
         self._frame = frame
         self._pages.setCurrentWidget(self._content)
         self.filter.setEnabled(True)
-        self.legend.set_forced(frame.origin == "forced")
+        self.legend.set_choice(frame.origin, frame.draw)
         self.draw_strip.show_frame(frame)
         self.facts.show_frame(frame)
         if self._found is not None and self.filter.text():
@@ -200,12 +199,13 @@ class NextTokenPanel(QWidget):
         ranks = [r.candidate.rank for r in self.chart.rows if r.candidate]
         top = bool(ranks) and self._found is None and ranks == list(range(1, len(ranks) + 1))
         size = frame.vocab_size if self._found is None else self._found[2]
-        words = self.tr("step {step} · {shown} of {size}")
+        words = self.tr("{place} · {shown} of {size}")
         if top:
-            words = self.tr("step {step} · top {shown} of {size}")
+            words = self.tr("{place} · top {shown} of {size}")
         elif self._found is not None:
-            words = self.tr("step {step} · {shown} of {size} found")
-        self._where.setText(words.format(step=number(frame.step), shown=len(ranks), size=number(size)))
+            words = self.tr("{place} · {shown} of {size} found")
+        place = self.tr("step {step}").format(step=number(frame.step)) if frame.step else self.tr("in the prompt")
+        self._where.setText(words.format(place=place, shown=len(ranks), size=number(size)))
         self._note.setVisible(self._found is not None)
         if self._found is not None:
             query, candidates, total = self._found
@@ -217,7 +217,7 @@ class NextTokenPanel(QWidget):
                 )
             else:
                 self._note.setText(
-                    self.tr("{total} of {size} tokens contain '{query}'").format(
+                    self.tr("{total} of {size} tokens contain '{query}' · whole matches first, then by rank").format(
                         total=number(total), size=number(frame.vocab_size), query=query
                     )
                 )
@@ -248,8 +248,10 @@ class NextTokenPanel(QWidget):
         if self._frame is None:
             return
         self.force_requested.emit(token_id)
-        # Found and taken: the next place is shown whole again.
+        # Found and taken: the next place is shown whole again, and → steps on.
         self.filter.clear()
+        if self.filter.hasFocus():
+            self._leave_filter()
 
     @Slot(int)
     def _selected(self, token_id: int) -> None:
@@ -313,6 +315,7 @@ class NextTokenPanel(QWidget):
     @Slot()
     def _restyle(self) -> None:
         p = self._theme.palette
+        self.setMinimumWidth(max(px(220), 280))
         self.setStyleSheet(f"#next_token_panel {{ background: {p.surface}; }}")
         self._title.setFont(caption_font(self.font()))
         self._title.set_color(p.color("muted"))

@@ -7,12 +7,20 @@ from collections.abc import Sequence
 from ntp_studio.core.types import PageToken, TokenText
 from ntp_studio.ui.token_figures import perplexity
 from ntp_studio.ui.token_layout import Flow, Fragment, Metrics
-from ntp_studio.ui.token_text import Measure, join_tokens
+from ntp_studio.ui.token_text import Measure, chip_label, join_tokens
+
+LONGEST_TAG = 18  # characters of the pending token's label
+Sum = tuple[float, int]
+NOTHING: Sum = (0.0, 0)
 
 
 class PageText:
     """`tokens[:cursor]` is the context, the rest the way ahead. Entries of the flow are the tokens, with the pending
-    token as one more entry at the cursor unless the way ahead begins with the same token."""
+    token as one more entry at the cursor unless the way ahead begins with the same token.
+
+    Before a way ahead the pending token stands as a tag in the words of `tag_words`: as a chip among the others it
+    would make a sentence that nobody wrote.
+    """
 
     def __init__(self, measure: Measure, metrics: Metrics) -> None:
         self.tokens: list[PageToken] = []
@@ -20,11 +28,13 @@ class PageText:
         self.prompt_length = 0
         self.pending: TokenText | None = None
         self.forced = False
+        self.tag_words = "→ {0}"
         self.flow = Flow(measure, metrics)
         self._placed = False  # whether the pending token is an entry of the flow
         self._index: dict[int, int] = {}
-        # running sums over the tokens with figures, so that the perplexity up to any place is at hand
-        self._sums: list[tuple[float, int]] = [(0.0, 0)]
+        # Running sums of log-probabilities with their numbers, the prompt's and the continuation's apart, so that the
+        # perplexity of each up to any place is at hand.
+        self._sums: list[tuple[Sum, Sum]] = [(NOTHING, NOTHING)]
 
     @property
     def padding(self) -> float:
@@ -48,7 +58,7 @@ class PageText:
         self.cursor = min(max(cursor, 0), len(tokens))
         self.prompt_length = prompt_length
         self._index = {token.node: i for i, token in enumerate(tokens)}
-        self._sums = [(0.0, 0)]
+        self._sums = [(NOTHING, NOTHING)]
         for token in tokens:
             self._add_sum(token)
 
@@ -76,7 +86,7 @@ class PageText:
         changed = min(changed, self._lift_pending())
         self.pending, self.forced = token, forced
         if token is not None and (ghost is None or ghost.id != token.id):
-            changed = min(changed, self.flow.cut(self.cursor), self.flow.append(token, alone=True))
+            changed = min(changed, self.flow.cut(self.cursor), self._place_pending(token))
             for ahead in self.tokens[self.cursor :]:
                 self.flow.append(ahead.token)
             self._placed = True
@@ -88,10 +98,17 @@ class PageText:
         self.flow = Flow(self.flow.measure, metrics)
         for number, token in enumerate(entries):
             if self._placed and number == self.cursor and self.pending is not None:
-                self.flow.append(self.pending, alone=True)
+                self._place_pending(self.pending)
             self.flow.append(token)
         if self._placed and self.cursor == len(entries) and self.pending is not None:
-            self.flow.append(self.pending, alone=True)
+            self._place_pending(self.pending)
+
+    def _place_pending(self, token: TokenText) -> int:
+        if self.cursor == len(self.tokens):
+            return self.flow.append(token, alone=True)
+        label = chip_label(token)
+        short = label if len(label) <= LONGEST_TAG else label[: LONGEST_TAG - 1] + "…"
+        return self.flow.append(token, tag=self.tag_words.format(short))
 
     def _lift_pending(self) -> int:
         """Take the pending token out of the layout, if it is there. Returns the first line changed."""
@@ -104,14 +121,35 @@ class PageText:
         return line
 
     def _add_sum(self, token: PageToken) -> None:
-        total, number = self._sums[-1]
-        self._sums.append((total, number) if token.logprob is None else (total + token.logprob, number + 1))
+        prompt, rest = self._sums[-1]
+        if token.logprob is not None and len(self._sums) - 1 < self.prompt_length:
+            prompt = (prompt[0] + token.logprob, prompt[1] + 1)
+        elif token.logprob is not None:
+            rest = (rest[0] + token.logprob, rest[1] + 1)
+        self._sums.append((prompt, rest))
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
     def perplexity(self) -> float | None:
         """exp(mean negative log-probability) over the context's tokens that have one."""
-        return perplexity(*self._sums[self.cursor])
+        return self.perplexities()["all"][0]
+
+    def perplexities(self) -> dict[str, tuple[float | None, int]]:
+        """Of the context's prompt, its continuation and all of it: the perplexity and over how many tokens it is."""
+        prompt, rest = self._sums[self.cursor]
+        both = (prompt[0] + rest[0], prompt[1] + rest[1])
+        named = {"prompt": prompt, "continuation": rest, "all": both}
+        return {name: (perplexity(total, number), number) for name, (total, number) in named.items()}
+
+    @property
+    def generated(self) -> int:
+        """How many tokens of the context were generated: neither typed nor added by the chat template."""
+        return max(self.cursor - self.prompt_length, 0)
+
+    def tail(self, characters: int) -> str:
+        """The last characters of the context, at a cost that does not depend on its length."""
+        last = self.tokens[max(self.cursor - characters, 0) : self.cursor]
+        return join_tokens([token.token for token in last])[-characters:]
 
     def joined(self) -> str:
         """The context as text: bytes joined, read as UTF-8."""

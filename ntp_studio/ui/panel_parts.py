@@ -12,6 +12,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from ntp_studio.core.types import DrawReport, Origin
 from ntp_studio.ui.hover_card import plain_label
 from ntp_studio.ui.panel_labels import scaled
 from ntp_studio.ui.theme import Theme
@@ -27,26 +28,41 @@ class Legend(QWidget):
         super().__init__(parent)
         self.setObjectName("chart_legend")
         self._theme = theme
-        self._forced = False
+        self._forced = self._greedy = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("Legend: pale bar model, solid bar after decoding, amber drawn, grey cut"))
         theme.changed.connect(self._restyle)
 
-    def set_forced(self, forced: bool) -> None:
-        self._forced = forced
+    def set_choice(self, origin: Origin, draw: DrawReport) -> None:
+        """How the token on view was chosen, which is what amber stands for."""
+        self._forced, self._greedy = origin == "forced", draw.method == "greedy"
+        after = self.tr("Solid bar: the probability after the decoding chain, from which the token is chosen.")
+        if self._greedy:
+            after += "\n" + self.tr("Greedy always takes the most likely of them: what is shown is from before that.")
+        self.setToolTip(
+            "\n".join(
+                (
+                    self.tr("Pale bar: the model's own probability."),
+                    after,
+                    self.tr("Amber: the token that is taken. Grey: cut away by the chain."),
+                )
+            )
+        )
         self.update()
 
     def entries(self) -> list[tuple[str, str]]:
         """(palette colour, text), as many and as long as fit."""
-        chosen = self.tr("forced") if self._forced else self.tr("drawn")
+        chosen = self.tr("taken") if self._greedy else self.tr("drawn")
+        chosen = self.tr("forced") if self._forced else chosen
+        after = self.tr("before greedy") if self._greedy else self.tr("after decoding")
         entries = [
             ("model", self.tr("model")),
-            ("accent", self.tr("after decoding")),
+            ("accent", after),
             ("drawn", chosen),
             ("cut", self.tr("cut")),
         ]
         if self._width(entries) > self.width():
-            entries[1] = ("accent", self.tr("after"))
+            entries[1] = ("accent", self.tr("chain") if self._greedy else self.tr("after"))
         return entries
 
     def sizeHint(self) -> QSize:
@@ -80,6 +96,7 @@ class Legend(QWidget):
 
     @Slot()
     def _restyle(self) -> None:
+        self.updateGeometry()
         self.update()
 
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QSlider, QWidget
 
+from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
 
@@ -49,7 +50,6 @@ class ParameterSlider(QSlider):
 
     moved = Signal(float)
     POSITIONS = 1000
-    HANDLE = 12.0
 
     def __init__(self, theme: Theme, parameter: Range, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
@@ -60,9 +60,15 @@ class ParameterSlider(QSlider):
         self._floor = parameter.minimum if parameter.minimum > 0 else display_step(parameter)
         self.setRange(0, self.POSITIONS)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setFixedHeight(18)
         self.valueChanged.connect(self._position_changed)
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._restyle)
+        self._restyle()
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.handle = float(px(12))
+        self.setFixedHeight(px(18))
+        self.update()
 
     def parameter_value(self) -> float:
         return self._value
@@ -124,7 +130,7 @@ class ParameterSlider(QSlider):
         self.update()
 
     def _take_at(self, x: float) -> None:
-        self._take(self.value_at((x - self.HANDLE / 2) / max(self.width() - self.HANDLE, 1)))
+        self._take(self.value_at((x - self.handle / 2) / max(self.width() - self.handle, 1)))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step, key = display_step(self._parameter), event.key()
@@ -164,7 +170,7 @@ class ParameterSlider(QSlider):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle = self.height() / 2
         track = QRectF(2, middle - 2, self.width() - 4, 4)
-        left, span = self.HANDLE / 2, self.width() - self.HANDLE
+        left, span = self.handle / 2, self.width() - self.handle
         place = left + self.fraction(self._value) * span
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(palette.color("cut" if palette.name == "light" else "border"))
@@ -175,11 +181,11 @@ class ParameterSlider(QSlider):
         if off is not None and 0.02 < self.fraction(off) < 0.98:
             painter.setPen(QPen(palette.color("muted"), 1))
             x = round(left + self.fraction(off) * span) + 0.5
-            painter.drawLine(QPointF(x, middle + 4), QPointF(x, middle + 7))
+            painter.drawLine(QPointF(x, middle + self.handle / 3), QPointF(x, self.height() - 2))
         if self.hasFocus():
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(palette.color("accent", 70))
-            painter.drawEllipse(QPointF(place, middle), 9, 9)
+            painter.drawEllipse(QPointF(place, middle), self.handle * 0.75, self.handle * 0.75)
         painter.setPen(QPen(palette.color("accent"), 2))
         painter.setBrush(palette.color("accent" if self.isSliderDown() else "surface"))
-        painter.drawEllipse(QPointF(place, middle), 5, 5)
+        painter.drawEllipse(QPointF(place, middle), self.handle * 5 / 12, self.handle * 5 / 12)

@@ -9,11 +9,13 @@ from PySide6.QtGui import QColor, QFont, QPainter, QTextCharFormat, QTextLayout,
 
 from ntp_studio.ui.token_layout import Fragment
 
+Look = Callable[[int], tuple[QColor, bool]]  # of an entry: its ink, and whether it is italic
+
 
 class PlainLine:
     """The runs of text of one line, between its chips. `spans` are (x, width) of every fragment as drawn."""
 
-    def __init__(self, fragments: Sequence[Fragment], font: QFont, color_of: Callable[[int], QColor]) -> None:
+    def __init__(self, fragments: Sequence[Fragment], font: QFont, look_of: Look) -> None:
         self.spans: list[tuple[float, float]] = []
         self._runs: list[tuple[float, QTextLayout]] = []
         shift = 0.0
@@ -26,10 +28,10 @@ class PlainLine:
             stop = start
             while stop < len(fragments) and not fragments[stop].chip:
                 stop += 1
-            shift = self._add_run(fragments[start:stop], shift, font, color_of)
+            shift = self._add_run(fragments[start:stop], shift, font, look_of)
             start = stop
 
-    def _add_run(self, run: Sequence[Fragment], shift: float, font: QFont, color_of: Callable[[int], QColor]) -> float:
+    def _add_run(self, run: Sequence[Fragment], shift: float, font: QFont, look_of: Look) -> float:
         text = "".join(fragment.text for fragment in run)
         layout = QTextLayout(text, font)
         option = QTextOption(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute)
@@ -41,7 +43,9 @@ class PlainLine:
             piece = QTextLayout.FormatRange()
             piece.start, piece.length = position, length
             look = QTextCharFormat()
-            look.setForeground(color_of(fragment.entry))
+            ink, italic = look_of(fragment.entry)
+            look.setForeground(ink)
+            look.setFontItalic(italic)
             piece.format = look
             formats.append(piece)
             offsets.append((position, position + length))

@@ -29,7 +29,7 @@ class PromptEditor(QFrame):
         self.setObjectName("prompt_editor")
         self.setProperty("card", True)
         self._theme = theme
-        self._before = ""
+        self._before = ("", False)  # the text and the chat switch when editing began
         self._fits = True
         self._tokens = 0
 
@@ -43,12 +43,15 @@ class PromptEditor(QFrame):
         self._edit.setAccessibleName(self.tr("Prompt"))
         self._edit.setPlaceholderText(self.tr("Once upon a time, …"))
         self._edit.setTabChangesFocus(True)
-        font = self._edit.font()
-        font.setPixelSize(round(base_size() * 1.2))
-        self._edit.setFont(font)
+        self._size_text()
         self._edit.setMinimumHeight(72)
         self._edit.installEventFilter(self)
         self._examples = self._example_list()
+        self._empty = QLabel(self)
+        self._empty.setObjectName("empty_prompt")
+        self._empty.setProperty("role", "muted")
+        self._empty.setWordWrap(True)
+        self._empty.hide()
         self._caption = QLabel(self.tr("AS TOKENS"), self)
         self._caption.setProperty("role", "heading")
         self._count = QLabel(self)
@@ -68,9 +71,11 @@ class PromptEditor(QFrame):
         self._chat.hide()
         self._chat_label.hide()
         self._start = QPushButton(self.tr("Start  (Ctrl+Enter)"), self)
+        self._start.setAccessibleName(self.tr("Start"))
         self._start.setObjectName("start_prompt")
         self._start.setProperty("primary", True)
         self._cancel = QPushButton(self.tr("Cancel  (Esc)"), self)
+        self._cancel.setAccessibleName(self.tr("Cancel"))
         self._cancel.setObjectName("cancel_prompt")
 
         figures = QHBoxLayout()
@@ -92,6 +97,7 @@ class PromptEditor(QFrame):
         column.addWidget(self._edit, 3)
         column.addWidget(self._examples)
         column.addLayout(figures)
+        column.addWidget(self._empty)
         column.addWidget(self._chips, 2)
         column.addStretch(0)
         column.addLayout(foot)
@@ -138,9 +144,10 @@ class PromptEditor(QFrame):
 
     def open(self, can_cancel: bool) -> None:
         """Begin to edit; `can_cancel` when there is a text to go back to."""
-        self._before = self.text()
+        self._before = (self.text(), self._chat.isChecked())
         self._cancel.setVisible(can_cancel)
-        self._title.setText(self.tr("Edit the prompt") if self._before else self.tr("Write a prompt"))
+        self._fit_foot()
+        self._title.setText(self.tr("Edit the prompt") if self.text() else self.tr("Write a prompt"))
         self._timer.start()
         self._edit.setFocus(Qt.FocusReason.OtherFocusReason)
         self._edit.moveCursor(QTextCursor.MoveOperation.End)
@@ -155,6 +162,10 @@ class PromptEditor(QFrame):
             cursor.select(QTextCursor.SelectionType.Document)
             cursor.insertText(text)
 
+    def set_chat(self, chat: bool) -> None:
+        """Set the switch of the chat template; it counts where the model has one."""
+        self._chat.setChecked(chat)
+
     def chat(self) -> bool:
         return self._chat.isChecked() and not self._chat.isHidden()
 
@@ -162,6 +173,7 @@ class PromptEditor(QFrame):
         if self._chat.isHidden() == available:
             self._chat.setVisible(available)
             self._chat_label.setVisible(available)
+            self._fit_foot()
             self._timer.start()
 
     def show_tokenized(self, text: str, tokens: Sequence[PageToken], context_length: int) -> None:
@@ -170,6 +182,18 @@ class PromptEditor(QFrame):
             return
         self._chips.set_path(tokens, len(tokens), len(tokens))
         self._show_count(len(tokens), context_length)
+        self._show_empty()
+
+    def _show_empty(self) -> None:
+        """What an empty prompt means, once the model has told."""
+        empty, known = not self.text(), bool(self._chips.text.tokens)
+        if self.chat():
+            self._empty.setText(self.tr("An empty prompt is an empty turn in the model's chat template."))
+        else:
+            self._empty.setText(self.tr("An empty prompt begins with the model's start token."))
+        self._empty.setVisible(empty and known)
+        for widget in (self._caption, self._count, self._chips):
+            widget.setVisible(not empty or known)
 
     def _show_count(self, tokens: int, context_length: int) -> None:
         self._tokens = tokens
@@ -198,7 +222,8 @@ class PromptEditor(QFrame):
     @Slot()
     def cancel(self) -> None:
         if not self._cancel.isHidden():
-            self.set_text(self._before)
+            self.set_text(self._before[0])
+            self.set_chat(self._before[1])
             self.cancelled.emit()
 
     @Slot()
@@ -210,10 +235,12 @@ class PromptEditor(QFrame):
 
     @Slot()
     def _text_changed(self) -> None:
-        empty = not self.text()
-        self._examples.setVisible(empty)
-        for widget in (self._caption, self._count, self._chips):
-            widget.setVisible(not empty)
+        if not self.text():
+            self._chips.set_path((), 0, 0)  # until the model has told how it begins
+            self._count.setText("")
+            self._tokens, self._fits = 0, True
+        self._show_examples()
+        self._show_empty()
         self._enable_start()
         self._timer.start()
 
@@ -233,10 +260,54 @@ class PromptEditor(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._edit.setMaximumHeight(max(round(self.height() * 0.42), 72))
-        if self._examples.minimumSizeHint().height() + 260 > self.height():
+        self._show_examples()
+        self._fit_foot()
+
+    def _size_text(self) -> None:
+        font = self._edit.font()
+        font.setPixelSize(round(base_size() * 1.2))
+        self._edit.setFont(font)
+
+    def _show_examples(self) -> None:
+        """The examples, only as many as there is room for: never so many that something else is cut."""
+        self._examples.setVisible(not self.text())
+        room = self.height() - round(base_size() * 22)
+        buttons = self._examples.findChildren(QPushButton)
+        one = buttons[0].sizeHint().height() + 5
+        for number, button in enumerate(buttons):
+            button.setVisible((number + 2) * one <= room)
+            text, width = str(button.property("example")), self.width() - 36 - 30
+            button.setText(button.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width))
+        if 3 * one > room:
             self._examples.hide()
+
+    def _fit_foot(self) -> None:
+        """The buttons name their keys where there is room; their tool tips always do."""
+        metrics = self._start.fontMetrics()
+        long = (self.tr("Start  (Ctrl+Enter)"), self.tr("Cancel  (Esc)"))
+        short = (self.tr("Start"), self.tr("Cancel"))
+        room = self.width() - 36 - 2 * 34
+        if not self._chat.isHidden():
+            self._chat_label.setText(self.tr("Chat template"))
+            room -= self._chat.width() + self._chat_label.sizeHint().width() + 16
+        if self._cancel.isHidden():
+            room += 34
+            wanted = metrics.horizontalAdvance(long[0])
         else:
-            self._examples.setVisible(not self.text())
+            wanted = sum(metrics.horizontalAdvance(words) for words in long)
+        words = long if wanted <= room else short
+        for button, text, tip in zip((self._start, self._cancel), words, long, strict=True):
+            button.setText(text)
+            button.setToolTip(tip)
+        used = sum(metrics.horizontalAdvance(text) for text in words[: 1 if self._cancel.isHidden() else 2])
+        self._chat_label.setText(self.tr("Chat template") if used <= room else self.tr("Chat"))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and hasattr(self, "_timer"):
+            self._size_text()
+            self._show_examples()
+            self._fit_foot()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Ctrl+Enter starts, Escape cancels; both also where the window has shortcuts on them."""

@@ -15,7 +15,7 @@ from ntp_studio.settings import Settings
 
 
 class ScreenshotFailed(StudioError):
-    exit_status = 1
+    """What the window would have said."""
 
 
 def take(options: argparse.Namespace) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 
-from PySide6.QtCore import QEvent, QRegularExpression, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QRegularExpression, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QRegularExpressionValidator
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QWidget
 
 from ntp_studio.ui.glyphs import paint_glyph
-from ntp_studio.ui.theme import Theme, mono_font
+from ntp_studio.ui.panel_labels import mono_like
+from ntp_studio.ui.style import px
+from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.typing_guard import let_go
 
 
 class SeedEdit(QLineEdit):
@@ -20,9 +23,13 @@ class SeedEdit(QLineEdit):
         # Up to 18 digits: every one of them fits the generator's 64 bits.
         self.setValidator(QRegularExpressionValidator(QRegularExpression("[0-9]{0,18}"), self))
         self.setProperty("flat", True)
-        self.setFont(mono_font())
+        self.restyle()
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._before = ""
+
+    def restyle(self) -> None:
+        """Follow the application's text size."""
+        self.setFont(mono_like(QApplication.font()))
 
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(self.font())
@@ -36,6 +43,9 @@ class SeedEdit(QLineEdit):
         super().focusInEvent(event)
         self._before = self.text()
         self.selectAll()
+        if event.reason() == Qt.FocusReason.MouseFocusReason:
+            # The click that gave the focus goes on to place the cursor; typing is to replace the figure all the same.
+            QTimer.singleShot(0, self, self.selectAll)
 
     def event(self, event: QEvent) -> bool:
         override = event.type() == QEvent.Type.ShortcutOverride
@@ -47,9 +57,9 @@ class SeedEdit(QLineEdit):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.setText(self._before)
-            self.clearFocus()
+            let_go(self)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.clearFocus()  # which ends the editing
+            let_go(self)  # which ends the editing
         else:
             super().keyPressEvent(event)
 
@@ -58,14 +68,20 @@ class DiceButton(QToolButton):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self.setFixedSize(24, 24)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._restyle)
+        self._restyle()
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.setFixedSize(px(24), px(24))
+        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         painter = QPainter(self)
-        paint_glyph(painter, "dice", self.rect().adjusted(4, 4, -4, -4).toRectF(), self._theme.palette.color("muted"))
+        place = self.rect().adjusted(px(4), px(4), -px(4), -px(4)).toRectF()
+        paint_glyph(painter, "dice", place, self._theme.palette.color("muted"))
 
 
 class SeedField(QFrame):
@@ -77,10 +93,10 @@ class SeedField(QFrame):
         super().__init__(parent)
         self._seed = 42
         self.setProperty("field", True)
-        label = QLabel(self.tr("Seed"))
+        self._label = label = QLabel(self.tr("Seed"))
         self.edit = SeedEdit()
         self.edit.setAccessibleName(self.tr("Seed of the random draws"))
-        self.edit.setToolTip(self.tr("The same seed gives the same text"))
+        self.edit.setToolTip(self.tr("Seed: the same one gives the same text"))
         self.edit.setText("42")
         self.edit.textChanged.connect(self._resized)
         self.edit.editingFinished.connect(self._edited)
@@ -88,6 +104,7 @@ class SeedField(QFrame):
         self.dice = DiceButton(theme)
         self.dice.clicked.connect(self.draw_new)
         row = QHBoxLayout(self)
+        theme.changed.connect(self._restyle)
         row.setContentsMargins(10, 0, 4, 0)
         row.setSpacing(3)
         for widget in (label, self.edit, self.dice):
@@ -99,6 +116,16 @@ class SeedField(QFrame):
     def set_seed(self, seed: int) -> None:
         self._seed = seed
         self.edit.setText(str(seed))
+
+    def set_label_shown(self, shown: bool) -> None:
+        """Leave out the word beside the figure where there is no room; the tip says it too."""
+        self._label.setVisible(shown)
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.edit.restyle()
+        self.edit.updateGeometry()
+        self.updateGeometry()
 
     @Slot()
     def draw_new(self) -> None:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import textwrap
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeySequence, QMouseEvent, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ntp_studio.core.decoding.stages import Parameter, Stage
 from ntp_studio.core.types import StageReport, StageSetting
+from ntp_studio.ui.candidate_text import bits_figure, number, percent
 from ntp_studio.ui.card_parts import CaptionRow, ElidedLabel, Grip, HelpMark
+from ntp_studio.ui.panel_labels import mono_like
 from ntp_studio.ui.parameter_slider import ParameterSlider, rounded
-from ntp_studio.ui.style import set_property
+from ntp_studio.ui.style import px, set_property
 from ntp_studio.ui.switch import Switch
-from ntp_studio.ui.theme import Theme, mono_font
+from ntp_studio.ui.theme import Theme
 from ntp_studio.ui.value_editor import ValueEditor
 
 
@@ -54,7 +56,6 @@ class StageCard(QFrame):
         self._summary = QLabel()  # the values of a card that is switched off
         self._summary.setTextFormat(Qt.TextFormat.PlainText)
         self._summary.setProperty("role", "muted")
-        self._summary.setFont(mono_font())
         self._caption = CaptionRow(theme)
 
         head = QHBoxLayout()
@@ -83,6 +84,9 @@ class StageCard(QFrame):
             shortcut = QShortcut(QKeySequence(key), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(self._ask_up if direction < 0 else self._ask_down)
+        self.grip.focus_changed.connect(self._picked)
+        theme.changed.connect(self._restyle)
+        self._restyle()
         self._dress()
 
     def _add_parameter(self, theme: Theme, p: Parameter, head: QHBoxLayout, body: QVBoxLayout) -> None:
@@ -182,7 +186,23 @@ class StageCard(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         # In a narrow column the name needs the room more; its tip says the same.
-        self._help.setVisible(event.size().width() >= self.ROOMY)
+        self._help.setVisible(event.size().width() >= px(self.ROOMY))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        # A click on the card itself chooses it, for Alt+↑ and Alt+↓.
+        self.grip.setFocus(Qt.FocusReason.MouseFocusReason)
+        event.accept()
+
+    @Slot(bool)
+    def _picked(self, picked: bool) -> None:
+        set_property(self, "picked", picked)
+
+    @Slot()
+    def _restyle(self) -> None:
+        self._summary.setFont(mono_like(QApplication.font()))
+        for editor in self._editors.values():
+            editor.restyle()
+            editor.updateGeometry()
 
     # -- looks ---------------------------------------------------------------------------------------------------------
 
@@ -209,15 +229,18 @@ class StageCard(QFrame):
             self._caption.setToolTip(self.tr("What this stage does is shown with the next distribution."))
             return
         before, after = report.entropy_before_bits, report.entropy_after_bits
-        entropy = self.tr("H {0} → {1} bits").format(f"{before:.2f}", f"{after:.2f}")
-        removes = self.tr("removes {0}").format(f"{report.removed:,}")
-        kept = self.tr("{0} kept").format(f"{report.kept:,}")
+        entropy = self.tr("H {0} → {1} bits").format(bits_figure(before), bits_figure(after))
+        removes = self.tr("removes {0}").format(number(report.removed))
+        kept = self.tr("{0} kept").format(number(report.kept))
+        # It reads as 100% only where no token was removed.
+        share = percent(1.0 if not report.removed else min(report.mass, 1.0 - 1e-8))
         reshapes = not report.removed and before != after
-        self._caption.set_parts(entropy if reshapes else removes, kept, _percent(report))
+        self._caption.set_parts(entropy if reshapes else removes, kept, self.tr("keeps {0}").format(share))
         lines = [
             self.tr("Entropy: {0} → {1} bits").format(f"{before:.4f}", f"{after:.4f}"),
-            self.tr("Tokens: {0} removed, {1} kept").format(f"{report.removed:,}", f"{report.kept:,}"),
-            self.tr("Probability kept, of what entered this stage: {0}").format(f"{report.mass * 100:.4f} %"),
+            self.tr("Tokens: {0} removed, {1} kept").format(number(report.removed), number(report.kept)),
+            self.tr("Keeps {0} of the probability that entered this stage,").format(share),
+            self.tr("as the stages before it had shaped it."),
         ]
         if report.threshold:
             lines.insert(0, self.tr("Threshold: {0}").format(report.threshold))
@@ -227,13 +250,6 @@ class StageCard(QFrame):
         """Whether the only parameter stands at the value that makes the stage the identity."""
         p = self._stage.parameters[0]
         return self._single and p.off is not None and rounded(p, self._values[p.name]) == p.off
-
-
-def _percent(report: StageReport) -> str:
-    """The share of the distribution that stayed; it reads as 100 % only where no token was removed."""
-    if not report.removed:
-        return "100 %"
-    return f"{min(report.mass * 100, 99.9):.1f} %"
 
 
 def _hard_maximum(stage: type[Stage], p: Parameter) -> float:

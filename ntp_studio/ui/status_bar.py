@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Slot
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from ntp_studio.core.types import ModelInfo, StepFrame
 from ntp_studio.ui.model_menu import size_text
-from ntp_studio.ui.style import caption_size
+from ntp_studio.ui.style import caption_size, px
 from ntp_studio.ui.theme import Theme
 
 KINDS = {"ready": "good", "busy": "accent", "playing": "accent", "warning": "drawn", "error": "error", "idle": "faint"}
@@ -19,8 +19,13 @@ class Dot(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme, self._kind = theme, "idle"
-        self.setFixedSize(12, 12)
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._restyle)
+        self._restyle()
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.setFixedSize(px(12), px(12))
+        self.update()
 
     def set_kind(self, kind: str) -> None:
         self._kind = kind
@@ -31,7 +36,7 @@ class Dot(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._theme.palette.color(KINDS[self._kind]))
-        painter.drawEllipse(QPointF(6, 6), 4, 4)
+        painter.drawEllipse(QRectF(self.rect()).center(), self.width() / 3, self.width() / 3)
 
 
 class ContextGauge(QWidget):
@@ -45,7 +50,12 @@ class ContextGauge(QWidget):
         self._used = self._size = 0
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self.setAccessibleName(self.tr("Context"))
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._restyle)
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.updateGeometry()
+        self.update()
 
     def set_use(self, used: int, size: int) -> None:
         self._used, self._size = used, size
@@ -62,7 +72,7 @@ class ContextGauge(QWidget):
         self.update()
 
     def text(self) -> str:
-        return f"{self._used} / {self._size}"
+        return f"{self._used:,} / {self._size:,}"
 
     def nearly_full(self) -> bool:
         return self._size > 0 and self._used > self.NEARLY_FULL * self._size
@@ -75,8 +85,9 @@ class ContextGauge(QWidget):
     def _widths(self) -> tuple[int, int, int]:
         """Of the word, the gauge and the figures; the figures keep the width they have when full."""
         metrics = QFontMetrics(self._font())
-        figures = max(metrics.horizontalAdvance(f"{self._size} / {self._size}"), metrics.horizontalAdvance(self.text()))
-        return metrics.horizontalAdvance(self.tr("context")), 90, figures
+        full = f"{self._size:,} / {self._size:,}"
+        figures = max(metrics.horizontalAdvance(full), metrics.horizontalAdvance(self.text()))
+        return metrics.horizontalAdvance(self.tr("context")), px(90), figures
 
     def sizeHint(self) -> QSize:
         return QSize(sum(self._widths()) + 16, QFontMetrics(self._font()).height() + 4)
@@ -114,6 +125,7 @@ class StatusBar(QWidget):
         self._state = (self.tr("Ready"), "idle")
         self._message: tuple[str, str] | None = None
         self._memory = (0, 0)
+        self._cost: tuple[float, float] | None = None  # step_ms, model_ms
         self.setProperty("bar", "bottom")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -133,6 +145,7 @@ class StatusBar(QWidget):
             row.addWidget(label)
         row.addStretch(1)
         row.addWidget(self.gauge)
+        theme.changed.connect(self._restyle)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.clear_message)
@@ -177,6 +190,7 @@ class StatusBar(QWidget):
 
     def show_model(self, info: ModelInfo | None) -> None:
         self._info = info
+        self._cost = None
         self._time.clear()
         self._time.setToolTip("")
         if info is None:
@@ -195,16 +209,27 @@ class StatusBar(QWidget):
         return self.tr("1 thread") if count == 1 else self.tr("{0} threads").format(count)
 
     def show_frame(self, frame: StepFrame) -> None:
-        """What the step on view cost, and how long the text is now."""
-        rest = max(frame.step_ms - frame.model_ms, 0.0)
-        self._time.setText(
-            self.tr("{0} ms/step (model {1}, rest {2})").format(
-                _milliseconds(frame.step_ms), _milliseconds(frame.model_ms), _milliseconds(rest)
+        """What the last step cost in which the model ran, and how long the text is now.
+
+        The distribution of a place that was computed before is shown again without the model: that says nothing about
+        the cost of a step, and goes to the tip.
+        """
+        if frame.model_ms > 0.0:
+            self._cost = (frame.step_ms, frame.model_ms)
+        lines = []
+        if self._cost is not None:
+            step, model = self._cost
+            rest = max(step - model, 0.0)
+            self._time.setText(
+                self.tr("{0} ms/step (model {1}, rest {2})").format(*map(_milliseconds, (step, model, rest)))
             )
-        )
-        self._time.setToolTip(
-            self.tr("Model: {0} ms\nDecoding, draw and figures: {1} ms").format(f"{frame.model_ms:.2f}", f"{rest:.2f}")
-        )
+            lines = [
+                self.tr("Model: {0} ms").format(f"{model:.2f}"),
+                self.tr("Decoding, draw and figures: {0} ms").format(f"{rest:.2f}"),
+            ]
+        if frame.model_ms <= 0.0:
+            lines.append(self.tr("Redrawn in {0} ms, without the model").format(_milliseconds(frame.step_ms)))
+        self._time.setToolTip("\n".join(lines))
         if self._info is not None:
             self.gauge.set_use(frame.context_length, self._info.context_length)
         self._fit()
@@ -238,6 +263,10 @@ class StatusBar(QWidget):
         super().resizeEvent(event)
         self._fit()
 
+    @Slot()
+    def _restyle(self) -> None:
+        self._fit()
+
     def minimumSizeHint(self) -> QSize:
         return QSize(200, super().minimumSizeHint().height())
 
@@ -245,7 +274,7 @@ class StatusBar(QWidget):
         """Give the state its words first; what is left goes to the figures, the last ones give way."""
         text = self.text()
         metrics = QFontMetrics(self._text.font())
-        room = self.width() - 28 - 12 - 12
+        room = self.width() - 28 - px(12) - 12
         if not self.gauge.isHidden():
             room -= self.gauge.sizeHint().width() + self.GAP
         shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(room, 60))

@@ -7,7 +7,8 @@ Text that is not plain body text names its part in a dynamic property `role`, so
     key       key cap                            link      a button that looks like a link
     error     what went wrong                    title     title of a dialog or an empty state
 
-Frames with `card` are cards (`off` when switched off, `lifted` while dragged), and `bar` is the top or bottom bar.
+Frames with `card` are cards (`off` when switched off, `lifted` while dragged, `picked` for the keys),
+and `bar` is the top or bottom bar.
 Buttons with `primary` are the one to press; tool buttons with `segment` are parts of a segmented control.
 Sizes follow the application font, so that a person's own text size is kept.
 """
@@ -19,12 +20,19 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from ntp_studio.ui.theme import Palette, qt_palette
 
+USUAL = 12  # the text height in pixels for which lengths were designed
+
 
 def base_size() -> int:
     """The height of the application font in device-independent pixels."""
     if QGuiApplication.instance() is None:
         return 13
     return max(QFontInfo(QGuiApplication.font()).pixelSize(), 9)
+
+
+def px(length: float) -> int:
+    """A length that was designed for text 12 pixels high, at the height that text has now."""
+    return max(round(length * base_size() / USUAL), 1)
 
 
 def caption_size(base: int | None = None) -> int:
@@ -82,7 +90,7 @@ def _frames(p: Palette) -> str:
 QMainWindow, QDialog {{ background: {p.window}; color: {p.text}; }}
 QFrame[card="true"] {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 8px; }}
 QFrame[card="true"][off="true"] {{ background: {p.sunken}; }}
-QFrame[card="true"][lifted="true"] {{ border-color: {p.accent}; }}
+QFrame[card="true"][lifted="true"], QFrame[card="true"][picked="true"] {{ border-color: {p.accent}; }}
 *[bar="top"] {{ background: {p.surface}; border-bottom: 1px solid {p.border}; }}
 *[bar="bottom"] {{ background: {p.surface}; border-top: 1px solid {p.border}; }}
 *[column="true"] {{ background: {p.surface}; }}
@@ -164,7 +172,6 @@ QComboBox QAbstractItemView {{
     color: {p.text}; background: {p.surface}; border: 1px solid {p.border};
     selection-background-color: {p.accent_soft}; selection-color: {p.text}; outline: none;
 }}
-QSlider {{ min-height: 18px; }}
 QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {p.sunken}; }}
 QSlider::sub-page:horizontal {{ height: 4px; border-radius: 2px; background: {p.accent}; }}
 QSlider::handle:horizontal {{

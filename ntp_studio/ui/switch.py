@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Slot
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
+from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
 
@@ -22,11 +23,16 @@ class Switch(QAbstractButton):
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+        theme.changed.connect(self._restyle)
+        self._restyle()
+
+    @Slot()
+    def _restyle(self) -> None:
         self.setFixedSize(self.sizeHint())
-        theme.changed.connect(self.update)
+        self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(30, 20)
+        return QSize(px(30), px(20))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -38,6 +44,7 @@ class Switch(QAbstractButton):
         palette = self._theme.palette
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.scale(self.width() / 30, self.height() / 20)
         track = QRectF(2, 3, 26, 14)
         on = self.isChecked()
         painter.setPen(QPen(palette.color("accent" if on else "muted"), 1))
@@ -50,4 +57,4 @@ class Switch(QAbstractButton):
         if self.hasFocus():
             painter.setPen(QPen(palette.color("text"), 1.2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.7, 1.2, -0.7, -1.2), 8.5, 8.5)
+            painter.drawRoundedRect(QRectF(0.7, 1.2, 28.6, 17.6), 8.5, 8.5)

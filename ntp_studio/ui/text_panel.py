@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -22,13 +23,15 @@ from ntp_studio.ui.message_card import MessageCard
 from ntp_studio.ui.mode_tabs import ModeTabs
 from ntp_studio.ui.prompt_editor import PromptEditor
 from ntp_studio.ui.style import set_property
+from ntp_studio.ui.text_stats import TextStats
 from ntp_studio.ui.theme import Theme
 from ntp_studio.ui.timeline import Timeline
 from ntp_studio.ui.token_detail import TokenDetail
-from ntp_studio.ui.token_figures import MODES, plain_number
+from ntp_studio.ui.token_figures import MODES
 from ntp_studio.ui.token_page import TokenPage
 
-WIDEST_FIGURES = "8,192 tokens · perplexity 18.4 · context 8,192 / 8,192"
+WIDEST_FIGURES = "8,192 tokens · perplexity 18.4 (continuation) · context 8,192 / 8,192"
+SIDE = 18  # pixels between the column's edge and what is in it
 
 
 class TextPanel(QWidget):
@@ -40,6 +43,7 @@ class TextPanel(QWidget):
     prompt_submitted = Signal(str, bool)
     prompt_edited = Signal(str, bool)
     link_open_model = Signal()
+    reopen_requested = Signal()  # the model that the message offers again
     mode_changed = Signal(str)
     zoom_changed = Signal(float)
 
@@ -53,6 +57,12 @@ class TextPanel(QWidget):
         self._awaiting = False  # a prompt was sent, its text has not come yet
         self._asked_to_edit = False
 
+        self._fit_soon = QTimer(self)
+        self._fit_soon.setSingleShot(True)
+        self._fit_soon.setInterval(0)
+        self._fit_soon.timeout.connect(self._arrange)
+        self._head_room = 0  # beside the tabs and the button
+
         self._page = TokenPage(theme, self)
         self._detail = TokenDetail(theme, self)
         self._timeline = Timeline(theme, self)
@@ -61,18 +71,11 @@ class TextPanel(QWidget):
         self._legend = HeatLegend(theme, self)
         self._tabs = ModeTabs(self)
         self._tabs.choose("surprisal")
-        self._stats = QLabel(self)
-        self._stats.setObjectName("text_stats")
-        self._stats.setProperty("role", "muted")
-        self._stats.setToolTip(
-            self.tr(
-                "Perplexity is exp of the mean negative log-probability (model) over the tokens up to the cursor that "
-                "have one: as if the model had chosen among that many equally likely tokens each time."
-            )
-        )
+        self._stats = TextStats(self)
         self._edit_prompt = QPushButton(self.tr("Edit prompt"), self)
         self._edit_prompt.setObjectName("edit_prompt")
         self._edit_prompt.setAccessibleName(self.tr("Edit prompt"))
+        self._edit_prompt.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._progress = QProgressBar(self)
         self._progress.setTextVisible(False)
         self._progress.setObjectName("reading_progress")
@@ -87,13 +90,16 @@ class TextPanel(QWidget):
         self._page.selection_changed.connect(self._show_detail)
         self._page.zoom_changed.connect(self.zoom_changed)
         self._timeline.token_clicked.connect(self._bar_clicked)
-        self._detail.rewind_requested.connect(self.go_to)
+        self._detail.before_requested.connect(self._before_node)
+        self._detail.after_requested.connect(self.go_to)
+        self._detail.focus_left.connect(self._focus_page)
         self._detail.branch_requested.connect(self.next_branch)
         self._editor.submitted.connect(self._submitted)
         self._editor.edited.connect(self._edited)
         self._editor.cancelled.connect(self._cancelled)
         self._edit_prompt.clicked.connect(self.edit_prompt)
         self._message.open_model.connect(self.link_open_model)
+        self._message.reopen.connect(self.reopen_requested)
         self._tabs.chosen.connect(self._set_mode)
         self._set_reading(None)
         self._show_editor(can_cancel=False)
@@ -105,26 +111,27 @@ class TextPanel(QWidget):
         self._head.setSpacing(10)
         self._head.addWidget(self._tabs)
         self._head.addStretch(1)
-        self._head.addWidget(self._stats)
         self._head.addWidget(self._edit_prompt)
 
         card = QFrame(self)
         card.setObjectName("page_card")
         card.setProperty("card", True)
-        self._caption = QHBoxLayout()
-        self._caption.setContentsMargins(18, 8, 18, 0)
-        self._caption.setSpacing(8)
-        self._caption.addWidget(self._legend)
+        self._caption = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._caption.setContentsMargins(SIDE, 8, SIDE, 6)
+        self._caption.setSpacing(4)
+        self._caption.addWidget(self._legend, 0, Qt.AlignmentFlag.AlignVCenter)
         self._caption.addStretch(1)
-        rule = QFrame(card)
-        rule.setFixedHeight(1)
-        self._rule = rule
+        # Above and below the text: where it is scrolled, its lines end there and nowhere else.
+        self._rules = [QFrame(card), QFrame(card)]
+        for rule in self._rules:
+            rule.setFixedHeight(1)
         inside = QVBoxLayout(card)
         inside.setContentsMargins(1, 1, 1, 1)
         inside.setSpacing(0)
         inside.addLayout(self._caption)
+        inside.addWidget(self._rules[0])
         inside.addWidget(self._page, 1)
-        inside.addWidget(rule)
+        inside.addWidget(self._rules[1])
         inside.addWidget(self._detail)
 
         text = QWidget(self)
@@ -145,7 +152,7 @@ class TextPanel(QWidget):
         reading.addWidget(self._reading)
         reading.addWidget(self._progress, 1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(18, 14, 18, 14)
+        column.setContentsMargins(SIDE, 14, SIDE, 14)
         column.setSpacing(10)
         column.addLayout(self._head)
         column.addLayout(reading)
@@ -190,11 +197,14 @@ class TextPanel(QWidget):
         """How far the model has read the prompt."""
         self._set_reading((done, total) if done < total else None)
 
-    def clear(self, title: str, hint: str, open_model: bool = True) -> None:
-        """No text: say why in place, with what to do next. The prompt that was written is kept."""
+    def clear(self, title: str, hint: str, open_model: bool = True, reopen: str = "") -> None:
+        """No text: say why in place, with what to do next. The prompt that was written is kept.
+
+        `reopen` names a model to offer again: `reopen_requested` is emitted when a person takes the offer.
+        """
         self._page.set_path((), 0, 0)
         self._timeline.set_tokens(())
-        self._message.show_message(title, hint, open_model)
+        self._message.show_message(title, hint, open_model, reopen)
         self._awaiting = self._asked_to_edit = False
         self._set_reading(None)
         self._show_side(self._message)
@@ -217,10 +227,18 @@ class TextPanel(QWidget):
             self._behind = self._stack.currentWidget()
             self._show_editor(can_cancel=True)
 
-    def set_prompt_text(self, text: str) -> None:
+    def set_prompt_text(self, text: str, chat: bool = False) -> None:
+        """What stands in the editor, and whether the chat template is to wrap it."""
         self._editor.set_text(text)
+        self._editor.set_chat(chat)
 
     prompt_text = property(lambda self: self._editor.text())
+    prompt_chat = property(lambda self: self._editor.chat())
+
+    @property
+    def editing(self) -> bool:
+        """Whether the prompt editor is in front."""
+        return self._stack.currentWidget() is self._editor
 
     # -- properties that are remembered --------------------------------------------------------------------------------
 
@@ -261,12 +279,12 @@ class TextPanel(QWidget):
         self._show_side(self._text_side)
 
     def _show_side(self, side: QWidget) -> None:
-        focus = QApplication.focusWidget()
-        had_focus = focus is not None and self._editor.isAncestorOf(focus)
+        before, focus = self._stack.currentWidget(), QApplication.focusWidget()
+        had_focus = before is not side and focus is not None and before.isAncestorOf(focus)
         self._stack.setCurrentWidget(side)
         self._edit_prompt.setEnabled(True)
         if had_focus:
-            (self._page if side is self._text_side else self._edit_prompt).setFocus(Qt.FocusReason.OtherFocusReason)
+            (self._page if side is self._text_side else self).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_editor(self, can_cancel: bool) -> None:
         self._stack.setCurrentWidget(self._editor)
@@ -283,17 +301,8 @@ class TextPanel(QWidget):
             self._reading.setText(self.tr("Reading the prompt: {0} of {1} tokens").format(f"{done:,}", f"{total:,}"))
 
     def _show_figures(self) -> None:
-        text = self._page.text
-        parts = []
-        if text.tokens:
-            words = self.tr("1 token") if text.cursor == 1 else self.tr("{0} tokens")
-            parts.append(words.format(f"{text.cursor:,}"))
-            perplexity = text.perplexity()
-            if perplexity is not None:
-                parts.append(self.tr("perplexity {0}").format(plain_number(perplexity)))
-            if self._context:
-                parts.append(self.tr("context {0} / {1}").format(f"{text.cursor:,}", f"{self._context:,}"))
-        self._stats.setText(" · ".join(parts))
+        self._stats.show_figures(self._page.text, self._context)
+        self._place_figures()
 
     @Slot()
     def _show_detail(self) -> None:
@@ -304,27 +313,46 @@ class TextPanel(QWidget):
         self._timeline.select(index if index is not None and index < text.cursor else None)
         if token is None and text.cursor:
             token, index = text.tokens[text.cursor - 1], text.cursor - 1
-        self._detail.show_token(token, index is not None and index != text.cursor - 1)
+        self._detail.show_token(token, index, text.cursor)
 
+    @Slot()
     def _arrange(self) -> None:
-        """The figures stand beside the tabs where there is room, else smaller in the card above the text."""
-        room = self.width() - 36 - self._tabs.fit()
-        long = self.tr("Edit prompt")
-        long_width = self._edit_prompt.fontMetrics().horizontalAdvance(long) + 28
-        figures = self._stats.fontMetrics().horizontalAdvance(WIDEST_FIGURES)
-        wide = room >= long_width + figures + 24
+        """Tabs, the button beside them and the figures in the form that the column's width holds."""
+        room = self.width() - 2 * SIDE
+        metrics = self._edit_prompt.fontMetrics()
+        long, short = self.tr("Edit prompt"), self.tr("Edit")
+        spare = self._head.spacing() + 28  # around the button's text
+        tabs = self._tabs.fit(room - metrics.horizontalAdvance(short) - spare)
+        fits = tabs + metrics.horizontalAdvance(long) + spare <= room
+        self._edit_prompt.setText(long if fits else short)
+        self._head_room = room - tabs - metrics.horizontalAdvance(long) - spare - 2 * self._head.spacing()
+        self._legend.setVisible(self._page.mode != "plain")
+        self._place_figures()
+
+    def _place_figures(self) -> None:
+        """The figures stand beside the tabs, else smaller in the card: beside the legend, or under it."""
+        wide = self._head_room >= self.fontMetrics().horizontalAdvance(WIDEST_FIGURES)
         if wide and self._head.indexOf(self._stats) < 0:
             set_property(self._stats, "role", "muted")
             self._head.insertWidget(2, self._stats)
         elif not wide and self._caption.indexOf(self._stats) < 0:
             set_property(self._stats, "role", "caption")
             self._caption.addWidget(self._stats)
-        self._edit_prompt.setText(long if room >= long_width + 12 else self.tr("Edit"))
-        self._legend.setVisible(self._page.mode != "plain")
+        if wide:
+            self._stats.fit(self._head_room)
+            return
+        room = self.width() - 4 * SIDE - 2
+        legend = self._legend.sizeHint().width() + 20 if self._page.mode != "plain" else 0
+        beside = legend + self._stats.full_width() <= room
+        way = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
+        if self._caption.direction() != way:
+            self._caption.setDirection(way)
+        self._stats.fit(room - legend if beside else room)
 
     @Slot()
     def _restyle(self) -> None:
-        self._rule.setStyleSheet(f"background: {self._theme.palette.border}; margin: 0 18px;")
+        for rule in self._rules:
+            rule.setStyleSheet(f"background: {self._theme.palette.border}; margin: 0 {SIDE}px;")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -342,6 +370,17 @@ class TextPanel(QWidget):
     def _bar_clicked(self, index: int) -> None:
         self._page.select(self._page.text.tokens[index].node)
         self._token_clicked(index)
+
+    @Slot(int)
+    def _before_node(self, node: int) -> None:
+        index = self._page.text.index_of(node)
+        if index is not None:
+            self._page.select(node)
+            self._token_clicked(index)
+
+    @Slot()
+    def _focus_page(self) -> None:
+        self._page.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def _end_clicked(self) -> None:
@@ -367,5 +406,5 @@ class TextPanel(QWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
-            self._arrange()
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit_soon.start()  # when the tabs and labels have their fonts, too

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QHelpEvent, QMouseEvent, QPainter, QResizeEvent, QShowEvent, QWheelEvent
+from PySide6.QtGui import QFontMetrics, QHelpEvent, QMouseEvent, QPainter, QResizeEvent, QShowEvent, QWheelEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollBar, QToolButton, QVBoxLayout, QWidget
 
 from ntp_studio.core.types import PageToken
@@ -78,11 +78,13 @@ class Timeline(QFrame):
         self._fold.setObjectName("timeline_fold")
         self._fold.setAutoRaise(True)
         self._fold.setCheckable(False)
+        self._fold.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._fold.clicked.connect(self._toggle)
         title = QLabel(self.tr("SURPRISAL"), self)
         title.setProperty("role", "heading")
         caption = QLabel(self.tr("bars, bits"), self)
         caption.setProperty("role", "caption")
+        self._title, self._bar_caption = title, caption
         self._line_caption = QLabel(self.tr("entropy — line, bits"), self)
         self._line_caption.setProperty("role", "caption")
         self._span = QLabel(self)
@@ -98,10 +100,8 @@ class Timeline(QFrame):
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
         self._plot.setAntialiasing(True)
-        self._plot.setFixedHeight(104)
         self._plot.getPlotItem().setContentsMargins(0, 6, 0, 7)
         self._plot.hideAxis("bottom")
-        self._plot.getAxis("left").setWidth(26)
         self._bars = _Bars()
         self._plot.addItem(self._bars, ignoreBounds=True)
         self._line = pg.PlotCurveItem(antialias=True)
@@ -204,6 +204,22 @@ class Timeline(QFrame):
         self._span.setText(
             "" if whole else self.tr("tokens {0}–{1}").format(f"{first + 1:,}", f"{first + len(shown):,}")
         )
+        self._fit_head()
+
+    def _fit_head(self) -> None:
+        """Leave out of the first line what it has no room for, the least needed first."""
+        labels = (self._title, self._bar_caption, self._span, self._line_caption)
+        room = self.width() - 20 - self._fold.sizeHint().width() - 6 * (len(labels) + 1)
+        long, short = self.tr("entropy — line, bits"), self.tr("entropy — line")
+        some = bool(self._span.text())
+        for words, bars, span in ((long, True, some), (long, False, some), (short, False, some), (short, False, False)):
+            self._line_caption.setText(words)
+            there = (True, bars, span, True)
+            taken = sum(label.sizeHint().width() for label, shown in zip(labels, there, strict=True) if shown)
+            if taken <= room:
+                break
+        self._bar_caption.setVisible(bars)
+        self._span.setVisible(span)
 
     @staticmethod
     def _top(shown: Sequence[PageToken]) -> float:
@@ -225,6 +241,9 @@ class Timeline(QFrame):
         axis.setPen(pg.mkPen(palette.color("border")))
         axis.setTextPen(pg.mkPen(palette.color("muted")))
         axis.setStyle(tickLength=-3, tickFont=self.font())
+        metrics = QFontMetrics(self.font())
+        axis.setWidth(metrics.horizontalAdvance("20") + 10)
+        self._plot.setFixedHeight(max(104, 6 * metrics.height()))
         self._set_fold()
         if self.isVisible():
             self._redraw()
@@ -292,7 +311,14 @@ class Timeline(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit(follow=self._bar.value() >= self._bar.maximum())
+        self._fit_head()
         self._schedule()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._restyle()
+            self._fit_head()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

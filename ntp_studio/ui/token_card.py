@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QRectF, Qt, Slot
-from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontInfo, QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from ntp_studio.core.types import PageToken
@@ -45,7 +45,6 @@ class TokenCard(QWidget):
         while len(self._rows) < len(rows):
             name, value = self._label(), self._label()
             name.setProperty("role", "muted")
-            value.setFont(mono_font(self.font().pointSizeF()))
             line = len(self._rows) + 1
             self._grid.addWidget(name, line, 0)
             self._grid.addWidget(value, line, 1, Qt.AlignmentFlag.AlignRight)
@@ -105,11 +104,13 @@ class TokenCard(QWidget):
     @Slot()
     def _restyle(self) -> None:
         palette = self._theme.palette
-        title = mono_font(self.font().pointSizeF() * 1.1)
+        size = QFontInfo(self.font()).pointSizeF()
+        title = mono_font(size * 1.1)
         title.setBold(True)
         self._title.setFont(title)
         self._title.setStyleSheet(f"color: {palette.text};")
         for name, value in self._rows:
+            value.setFont(mono_font(size))
             name.setStyleSheet(f"color: {palette.muted};")
             value.setStyleSheet(f"color: {palette.text};")
         self.update()

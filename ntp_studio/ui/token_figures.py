@@ -21,7 +21,7 @@ HOT_RANK = 10_000
 # What stands at the cold and at the hot end of each scale.
 SCALE_ENDS: dict[str, tuple[str, str]] = {
     "surprisal": ("0", "≥ 12 bits"),
-    "probability": ("100 %", "0 %"),
+    "probability": ("100%", "0%"),
     "rank": ("1", "≥ 10,000"),
     "entropy": ("0", "≥ 10 bits"),
 }
@@ -43,20 +43,25 @@ def heat_share(mode: Mode, token: PageToken) -> float | None:
 
 
 def percent(probability: float) -> str:
-    """A probability in per cent: three significant digits, and never a rounded 0 or 100 that is not one."""
+    """A probability in per cent, never a rounded 0 or 100 that is not one: `16.3%`, `0.25%`, `3.1·10⁻⁷%`.
+
+    From 0.01% on it reads as the chart's figures do, so that nobody finds two numbers for one thing.
+    """
+    if math.isnan(probability):
+        return "—"
+    if probability <= 0.0:
+        return "0%"
+    if probability >= 1.0 - 1e-9:  # closer to one is float rounding
+        return "100%"
     value = probability * 100
-    if value == 0 or value == 100:
-        return f"{value:.0f} %"
-    if value >= 99.95:
-        return f"{value:.2f} %" if value < 99.995 else "> 99.99 %"
-    if value >= 10:
-        return f"{value:.1f} %"
-    if value >= 0.095:
-        return f"{value:.2f} %"
-    if value >= 1e-4:
-        return f"{value:.2g} %" if value >= 1e-3 else f"{value:.5f} %"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPT)} %"
+    if value < 0.01:
+        if value >= 1e-4:
+            return f"{value:.2g}%" if value >= 1e-3 else f"{value:.5f}%"
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPT)}%"
+    if round(value, 2) < 1.0:
+        return f"{value:.2f}%"
+    return f"{value:.1f}%" if round(value, 1) < 100.0 else ">99.9%"
 
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

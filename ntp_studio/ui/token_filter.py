@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QLineEdit, QWidget
 
@@ -33,7 +33,7 @@ def _icon(color: QColor, cross: bool) -> QIcon:
 
 
 class TokenFilter(QLineEdit):
-    """Typing looks through the vocabulary. ↑ ↓ Enter go to the rows, Esc clears."""
+    """Typing looks through the vocabulary. ↑ ↓ Enter go to the rows; Esc clears, and leaves when there is nothing."""
 
     filter_changed = Signal(str)  # after a short rest from typing; at once when cleared
     up_pressed = Signal()
@@ -48,7 +48,9 @@ class TokenFilter(QLineEdit):
         self._last: str | None = ""  # what was announced; None to announce whatever there is
         self.setPlaceholderText(self.tr("Find any token…"))
         self.setAccessibleName(self.tr("Find any token of the vocabulary"))
-        self.setToolTip(self.tr("Type to look through the whole vocabulary; ↑ ↓ choose, Enter forces, Esc clears"))
+        self.setToolTip(
+            self.tr("Type to look through the whole vocabulary; ↑ ↓ choose, Enter forces, Esc clears and leaves")
+        )
         self._find = QAction(self)
         self._clear = QAction(self.tr("Clear"), self)
         self.addAction(self._find, QLineEdit.ActionPosition.LeadingPosition)
@@ -82,6 +84,14 @@ class TokenFilter(QLineEdit):
         if self.text() != self._last:
             self._last = self.text()
             self.filter_changed.emit(self.text())
+
+    def event(self, event: QEvent) -> bool:
+        # Escape is the window's key for "stop", but not while a person looks for a token.
+        override = event.type() == QEvent.Type.ShortcutOverride
+        if override and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            event.accept()
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()

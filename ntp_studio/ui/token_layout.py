@@ -32,6 +32,8 @@ class Metrics:
     gap: float = 1.0  # between chips
     least: float = 8.0  # the narrowest chip, so that each can be clicked
     plain: bool = False
+    tag_scale: float = 0.8  # the letters of a tag against the text's
+    tag_room: float = 8.0  # on the right of a tag, so that it stands apart
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class Fragment:
     newline: bool = False  # the next fragment begins a line
     space: bool = False  # plain text: white space, which never wraps to a new line
     chip: bool = True  # drawn as a chip of its own, also in plain text
+    tag: bool = False  # not part of the text: a flag with small letters, apart from what stands around it
 
 
 class Flow:
@@ -60,6 +63,7 @@ class Flow:
         self.line_starts: list[int] = [0]
         self._tokens: list[TokenText] = []
         self._alone: list[bool] = []
+        self._tags: list[str] = []
         self._chunks: list[bytes] = []  # plain text: what each token adds to the joined bytes
         self._first: list[int] = []  # each token's first fragment, or the one it shares
         self._skip: list[int] = []  # bytes of it that complete an earlier token's character
@@ -121,19 +125,23 @@ class Flow:
 
     # -- growing and cutting -------------------------------------------------------------------------------------------
 
-    def append(self, token: TokenText, alone: bool = False) -> int:
-        """Place one more token; `alone` keeps it a chip also in plain text. Returns the first line changed."""
+    def append(self, token: TokenText, alone: bool = False, tag: str = "") -> int:
+        """Place one more token. Returns the first line changed.
+
+        `alone` keeps it a chip also in plain text; `tag` are words shown in its place, as a tag.
+        """
         entry = len(self._tokens)
         self._tokens.append(token)
-        self._alone.append(alone or token.special)
+        self._alone.append(alone or bool(tag) or token.special)
+        self._tags.append(tag)
         self._chunks.append(token.bytes)
         before = len(self.line_starts) - 1
         if not self.metrics.plain or self._alone[-1]:
             self._open = None
             self._first.append(len(self.fragments))
             self._skip.append(0)
-            for text, faint, newline in chip_parts(token):
-                self._place(Fragment(entry, entry, text, faint, 0.0, 0.0, True, newline=newline))
+            for text, faint, newline in [(tag, 0, False)] if tag else chip_parts(token):
+                self._place(Fragment(entry, entry, text, faint, 0.0, 0.0, True, newline=newline, tag=bool(tag)))
             return before
         start, skip = entry, 0
         if self._open is not None and (not token.bytes or token.bytes[0] & 0xC0 == 0x80):
@@ -151,12 +159,12 @@ class Flow:
         if self.metrics.plain:
             while start > 0 and not self._safe(start):
                 start -= 1
-        keep = list(zip(self._tokens[start:entry], self._alone[start:entry], strict=True))
+        keep = list(zip(self._tokens[start:entry], self._alone[start:entry], self._tags[start:entry], strict=True))
         self._drop(start)
-        del self._tokens[start:], self._alone[start:], self._chunks[start:]
+        del self._tokens[start:], self._alone[start:], self._tags[start:], self._chunks[start:]
         changed = len(self.line_starts) - 1
-        for token, alone in keep:
-            self.append(token, alone)
+        for kept in keep:
+            self.append(*kept)
         return changed
 
     def _safe(self, entry: int) -> bool:
@@ -226,6 +234,9 @@ class Flow:
         return fragment.width + (self.metrics.gap if fragment.chip else 0.0)
 
     def _width(self, fragment: Fragment) -> float:
+        if fragment.tag:
+            letters = self.measure(fragment.text) * self.metrics.tag_scale
+            return letters + 4 * self.metrics.padding + self.metrics.tag_room
         if fragment.chip:
             return max(self.measure(fragment.text) + 2 * self.metrics.padding, self.metrics.least)
         return self.metrics.least if fragment.newline else self.measure(fragment.text) if fragment.text else 0.0
@@ -259,6 +270,8 @@ class Flow:
     def _place_split(self, fragment: Fragment) -> None:
         """Place a fragment wider than the line over several lines."""
         room = self.metrics.width - (2 * self.metrics.padding if fragment.chip else 0.0)
+        if fragment.tag:
+            room = (room - 2 * self.metrics.padding - self.metrics.tag_room) / self.metrics.tag_scale
         pieces = split_to_fit(fragment.text, room, self.measure)
         for number, text in enumerate(pieces):
             final = number == len(pieces) - 1

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QHelpEvent, QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import (
+    QAccessible,
+    QGuiApplication,
+    QHelpEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from ntp_studio.core.types import PageToken
 from ntp_studio.ui.theme import Theme
@@ -15,6 +23,8 @@ from ntp_studio.ui.token_view import TokenView
 
 MARGIN = 18
 SCALE = 1.3  # the page's text against the application's
+SPOKEN = 300  # characters of the text's end that a screen reader is given
+SPEAK_MS = 250
 
 
 class TokenPage(TokenView):
@@ -28,7 +38,12 @@ class TokenPage(TokenView):
         super().__init__(theme, parent, SCALE, MARGIN)
         self.setObjectName("token_page")
         self.setAccessibleName(self.tr("Text as tokens"))
-        self.setAccessibleDescription(self.tr("Shift and the arrow keys walk from token to token."))
+        self._keys = self.tr("Shift and the arrow keys walk from token to token.")
+        self.setAccessibleDescription(self._keys)
+        self._speech = QTimer(self)
+        self._speech.setSingleShot(True)
+        self._speech.setInterval(SPEAK_MS)
+        self._speech.timeout.connect(self._describe)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setMouseTracking(True)
         self._card: TokenCard | None = None
@@ -37,6 +52,23 @@ class TokenPage(TokenView):
     def set_path(self, tokens: Sequence[PageToken], cursor: int, prompt_length: int) -> None:
         self._hide_card()
         super().set_path(tokens, cursor, prompt_length)
+        self._speak()
+
+    def append(self, token: PageToken) -> None:
+        super().append(token)
+        self._speak()
+
+    def _speak(self) -> None:
+        """Soon tell a screen reader, if there is one, how the text ends; a fast model does not wait for it."""
+        if QAccessible.isActive() and not self._speech.isActive():
+            self._speech.start()
+
+    @Slot()
+    def _describe(self) -> None:
+        tail = self.text.tail(SPOKEN)
+        if len(tail) == SPOKEN:
+            tail = "…" + tail
+        self.setAccessibleDescription(tail or self._keys)
 
     # -- pointer and keys ----------------------------------------------------------------------------------------------
 
@@ -81,6 +113,8 @@ class TokenPage(TokenView):
         index = None if entry is None else self.text.index_at(entry)
         if index is None:
             self._hide_card()
+            if entry is not None:
+                QToolTip.showText(at, self.tr("The token drawn next: a click takes it"), self.viewport())
             return
         if self._card is None:
             self._card = TokenCard(self._theme, self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from ntp_studio.core.types import PageToken
 from ntp_studio.ui.theme import Palette
@@ -17,10 +17,18 @@ UNDERLINE = 2.0
 class TokenPainter:
     """Draws fragments in the colours of one palette and one mode; made anew when either changes."""
 
-    def __init__(self, palette: Palette, mode: Mode, metrics: QFontMetricsF) -> None:
+    def __init__(self, palette: Palette, mode: Mode, font: QFont, tag_scale: float) -> None:
         self.palette = palette
         self.mode = mode
-        self.metrics = metrics
+        self.font = font
+        self.metrics = QFontMetricsF(font)
+        self._italic = QFont(font)
+        self._italic.setItalic(True)
+        self._small = QFont(font)
+        if font.pointSizeF() > 0:
+            self._small.setPointSizeF(font.pointSizeF() * tag_scale)
+        else:
+            self._small.setPixelSize(max(round(font.pixelSize() * tag_scale), 1))
         self._ink = palette.color("text")
         self._muted = palette.color("muted")
         self._faint = palette.color("muted", 150)
@@ -37,10 +45,10 @@ class TokenPainter:
             return self._drawn_text
         return self._muted if ghost or token.template or token.token.special else self._ink
 
-    def ground(self, token: PageToken, ghost: bool) -> QColor:
+    def ground(self, token: PageToken) -> QColor:
         share = heat_share(self.mode, token)
         color = self._neutral if share is None else self._heat[round(share * 64)]
-        if not ghost and not token.template:
+        if not token.template:
             return color
         # paler: half way to the card, opaque, so that text on it keeps its contrast
         other = self._surface
@@ -53,11 +61,13 @@ class TokenPainter:
     def chip(
         self, painter: QPainter, box: QRectF, fragment: Fragment, padding: float, token: PageToken, ghost: bool
     ) -> None:
-        """A token with its ground; special tokens are pills with a border."""
-        painter.setBrush(self.ground(token, ghost))
+        """A token with its ground; special tokens are pills with a border. The way ahead has no ground: it is not
+        there yet."""
+        painter.setBrush(self._surface if ghost else self.ground(token))
         if token.token.special:
+            # As high as the chip: a lower pill would cover the underscores of its name with its border.
             painter.setPen(QPen(self._border if ghost else self._muted, 1))
-            pill = box.adjusted(1.5, 2.5, -1.5, -2.5)
+            pill = box.adjusted(1.5, 0.5, -1.5, -0.5)
             painter.drawRoundedRect(pill, pill.height() / 2, pill.height() / 2)
         elif self.mode == "tokens":
             painter.setPen(QPen(self._border, 1, Qt.PenStyle.DashLine if token.template else Qt.PenStyle.SolidLine))
@@ -66,8 +76,12 @@ class TokenPainter:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawRoundedRect(box, RADIUS, RADIUS)
         if token.origin != "prompt" and self.mode != "plain":
-            self.underline(painter, box, token, ghost)
+            self.underline(painter, box.translated(0, 2.5) if token.token.special else box, token, ghost)
+        if ghost:
+            painter.setFont(self._italic)
         self.label(painter, box, fragment, padding, self.ink(token, ghost))
+        if ghost:
+            painter.setFont(self.font)
 
     def label(self, painter: QPainter, box: QRectF, fragment: Fragment, padding: float, ink: QColor) -> None:
         text, x = fragment.text, box.left() + padding
@@ -86,7 +100,7 @@ class TokenPainter:
         forced = token.origin == "forced"
         color = QColor(self._drawn if forced else self._accent)
         if ghost:
-            color.setAlpha(110)
+            color.setAlpha(70)
         if forced:
             y = box.bottom() - 1.5
             pen = QPen(color, 3, Qt.PenStyle.CustomDashLine, Qt.PenCapStyle.FlatCap)
@@ -105,6 +119,18 @@ class TokenPainter:
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(box.adjusted(0.7, 0.7, -0.7, -0.7), RADIUS, RADIUS)
+
+    def tag(self, painter: QPainter, box: QRectF, text: str, room: float, padding: float, forced: bool) -> None:
+        """The token about to be taken where a way ahead follows: a flag on the caret, raised above the line."""
+        self.caret(painter, box.left() + 1, box.top(), box.height())
+        flag = QRectF(box.left() + 1, box.top() - 3, box.width() - room - 1, box.height() * 0.82)
+        painter.setPen(QPen(self._drawn, 2 if forced else 1))
+        painter.setBrush(self.palette.color("drawn_soft"))
+        painter.drawRoundedRect(flag.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+        painter.setFont(self._small)
+        painter.setPen(self._drawn_text)
+        painter.drawText(flag.adjusted(padding, 0, -padding, 0), Qt.AlignmentFlag.AlignCenter, text)
+        painter.setFont(self.font)
 
     def ring(self, painter: QPainter, box: QRectF) -> None:
         painter.setPen(QPen(self._accent, 2))

@@ -27,6 +27,7 @@ from ntp_studio.ui.token_layout import Fragment, Metrics
 from ntp_studio.ui.token_painter import TokenPainter
 
 ZOOM_RANGE = (0.6, 4.0)
+TAG_SCALE = 0.8
 
 
 class TokenView(QAbstractScrollArea):
@@ -50,7 +51,9 @@ class TokenView(QAbstractScrollArea):
         self._scale = scale
         self._margin = margin
         self._plain_lines: dict[int, PlainLine] = {}
+        self._font_key = ""
         self.text = PageText(self._measure, Metrics(100.0))
+        self.text.tag_words = self.tr("next → {0}")
         self._reset_look()
         theme.changed.connect(self._repaint_all)
 
@@ -69,13 +72,13 @@ class TokenView(QAbstractScrollArea):
         changed = self.text.append(token)
         self._text_changed(changed)
         if follows:
-            self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+            self._show_end()
 
     def set_pending(self, token: TokenText | None, forced: bool) -> None:
         follows = self._at_bottom()
         self._text_changed(self.text.set_pending(token, forced))
         if follows:
-            self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+            self._show_end()
 
     def _get_selected(self) -> int | None:
         return self._selected
@@ -136,8 +139,9 @@ class TokenView(QAbstractScrollArea):
 
     def _reset_look(self, relayout: bool = True) -> None:
         """Fonts, colours and line sizes; the layout as well unless only the colours changed."""
-        self._painter = TokenPainter(self._theme.palette, self._mode, QFontMetricsF(self.text_font()))
+        self._painter = TokenPainter(self._theme.palette, self._mode, self.text_font(), TAG_SCALE)
         if relayout:
+            self._font_key = self.text_font().key()
             self._metrics = QFontMetricsF(self.text_font())
             self._widths: dict[str, float] = {}
             em = self._metrics.height()
@@ -152,11 +156,14 @@ class TokenView(QAbstractScrollArea):
         width = max(self.viewport().width() - 2 * self._margin, 40)
         em = self._metrics.height()
         plain = self._mode == "plain"
-        self.text.set_metrics(Metrics(width, round(em * 0.1), 1.0, round(em * 0.5), plain))
+        tag_room = round(em * 0.6)
+        self.text.set_metrics(Metrics(width, round(em * 0.1), 1.0, round(em * 0.5), plain, TAG_SCALE, tag_room))
         self._text_changed(0)
         bar = self.verticalScrollBar()
-        if follows or place is None:
-            bar.setValue(bar.maximum() if follows else 0)
+        if follows:
+            self._show_end()
+        elif place is None:
+            bar.setValue(0)
         else:
             bar.setValue(self._margin + self.text.line_of(place) * self._pitch if place else 0)
 
@@ -196,6 +203,12 @@ class TokenView(QAbstractScrollArea):
         top = self._margin + first_line * self._pitch - bar.value() - 3
         self.viewport().update(QRect(0, max(top, 0), self.viewport().width(), max(height - max(top, 0), 0)))
 
+    def _show_end(self) -> None:
+        """Scroll to the end, but not so far that the cursor's line leaves the page."""
+        self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+        if self.text.cursor < len(self.text.tokens):
+            self._show_place()
+
     def _show_place(self) -> None:
         """Scroll so that the cursor's line is on the page."""
         line = self.text.cursor_place()[0]
@@ -214,14 +227,15 @@ class TokenView(QAbstractScrollArea):
         if cached is None:
             if len(self._plain_lines) > 400:
                 self._plain_lines.clear()
-            cached = PlainLine(self.text.flow.line(line), self.text_font(), self._color_of)
+            cached = PlainLine(self.text.flow.line(line), self.text_font(), self._look_of)
             self._plain_lines[line] = cached
         return cached
 
-    def _color_of(self, entry: int) -> QColor:
+    def _look_of(self, entry: int) -> tuple[QColor, bool]:
         index = self.text.index_at(entry)
         token = None if index is None else self.text.tokens[index]
-        return self._painter.ink(token, index is not None and index >= self.text.cursor)
+        ghost = index is not None and index >= self.text.cursor
+        return self._painter.ink(token, ghost), ghost
 
     def _box(self, line: int, place: int, fragment: Fragment) -> QRectF:
         """Where a fragment is drawn, in the viewport."""
@@ -275,6 +289,10 @@ class TokenView(QAbstractScrollArea):
         for fragment, box in zip(fragments, boxes, strict=True):
             index = text.index_at(fragment.entry)
             token = None if index is None else text.tokens[index]
+            if fragment.tag:
+                room = text.flow.metrics.tag_room
+                self._painter.tag(painter, box, fragment.text, room, text.padding, text.forced)
+                continue
             if text.outlined(fragment.entry):
                 outlined.append(box)
             if index is None or token is None:
@@ -310,12 +328,13 @@ class TokenView(QAbstractScrollArea):
             follows = self._at_bottom()
             self._text_changed(self.text.flow.line_count - 1)
             if follows:
-                self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+                self._show_end()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
+        if event.type() == QEvent.Type.FontChange and self._font_key != self.text_font().key():
             self._reset_look()
+            self._show_place()
 
 
 def _joined(boxes: list[QRectF]) -> list[QRectF]:

@@ -9,12 +9,13 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QWidget
 
-from ntp_studio.core.decoding.presets import PRESETS
 from ntp_studio.core.types import ModelInfo, ModelListing
 from ntp_studio.ui.actions import Actions, key_text
 from ntp_studio.ui.bar_button import BarButton
 from ntp_studio.ui.model_menu import ModelMenu
+from ntp_studio.ui.preset_menu import PresetMenu
 from ntp_studio.ui.seed_field import SeedField
+from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
 SPEEDS = (1.0, 2.0, 4.0, 8.0, 16.0, 0.0)
@@ -75,6 +76,7 @@ class Toolbar(QWidget):
         self.set_speed(self._speed)
 
     GAP = 8
+    LEVELS = 6  # of leaving parts out, see _apply
 
     def _make_model(self) -> QWidget:
         self._menu = ModelMenu(self._table, self)
@@ -130,17 +132,9 @@ class Toolbar(QWidget):
         self._presets = BarButton(self._theme, self.tr("Presets"), chevron=True)
         self._presets.setObjectName("presets_button")
         self._presets.setToolTip(self.tr("Ready-made decoding settings"))
-        menu = QMenu(self)
-        menu.setToolTipsVisible(True)
-        group = QActionGroup(menu)
-        group.triggered.connect(self._preset_picked)
-        for name, preset in PRESETS.items():
-            action = QAction(preset.label, menu)
-            action.setData(name)
-            action.setToolTip(preset.summary)
-            group.addAction(action)
-            menu.addAction(action)
-        self._presets.setMenu(menu)
+        self._preset_menu = PresetMenu(self)
+        self._preset_menu.preset_chosen.connect(self.preset_chosen)
+        self._presets.setMenu(self._preset_menu)
         self._theme_button = BarButton(self._theme, glyph="moon", action=self._table["theme"])
         self._theme_button.setObjectName("theme_button")
         self._theme_button.setAccessibleName(self._table["theme"].text())
@@ -186,9 +180,9 @@ class Toolbar(QWidget):
         self._fit()
 
     def show_loading(self, name: str, fraction: float | None = None, message: str = "") -> None:
-        """`Loading NAME 43 %` with a thin line of progress, and a button to cancel."""
+        """`Loading NAME 43%` with a thin line of progress, and a button to cancel."""
         self._loading = True
-        percent = "" if fraction is None else f"{int(min(max(fraction, 0.0), 1.0) * 100)} %"
+        percent = "" if fraction is None else f"{int(min(max(fraction, 0.0), 1.0) * 100)}%"
         self._model.set_label(self.tr("Loading {0}").format(name), percent)
         self._model.setToolTip(message)
         self._model.set_progress(fraction, busy=True)
@@ -220,6 +214,10 @@ class Toolbar(QWidget):
     def set_seed(self, seed: int) -> None:
         self._seed.set_seed(seed)
         self._fit()
+
+    def show_preset(self, name: str | None) -> None:
+        """Mark the preset that the present decoding settings are (see `preset_menu.preset_of`), or none."""
+        self._preset_menu.show_preset(name)
 
     def speed(self) -> float:
         return self._speed
@@ -276,10 +274,6 @@ class Toolbar(QWidget):
         if changed:
             self.speed_chosen.emit(speed)
 
-    @Slot(QAction)
-    def _preset_picked(self, action: QAction) -> None:
-        self.preset_chosen.emit(action.data())
-
     @Slot()
     def _toggle_theme(self) -> None:
         toggle_theme(self._theme)
@@ -287,6 +281,7 @@ class Toolbar(QWidget):
     @Slot()
     def _theme_changed(self) -> None:
         self._theme_button.set_glyph("sun" if self._theme.palette.name == "dark" else "moon")
+        self._fit()  # the text may have another size, too
 
     # -- room ----------------------------------------------------------------------------------------------------------
 
@@ -300,17 +295,18 @@ class Toolbar(QWidget):
 
     def _fit(self) -> None:
         """Leave out what matters least until everything fits: key caps, the model's detail, words beside pictures."""
-        for level in range(5):
+        for level in range(self.LEVELS):
             self._apply(level)
             if self._needed() <= self.width():
                 return
 
     def _apply(self, level: int) -> None:
-        name_widths = (260, 220, 150, 110, 80)
+        name_widths = (260, 220, 150, 110, 80, 60)
         for button in (self._back, self._step, self._play):
             button.set_parts(cap=level < 1, label=level < 4)
         self._restart.set_parts(cap=False, label=level < 3)
-        self._model.set_parts(detail=level < 2 or self._loading, most=name_widths[level])
+        self._model.set_parts(detail=level < 2 or (self._loading and level < 5), most=px(name_widths[level]))
+        self._seed.set_label_shown(level < 5)
 
     def _needed(self) -> int:
         groups = (

@@ -1,9 +1,12 @@
-"""Keys without Ctrl belong to a text field while a person types in it, and to a slider or list that has the focus."""
+"""Keys without Ctrl belong to a text field while a person types in it, and to a slider or list that has the focus.
+
+A click anywhere else ends the typing.
+"""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QWindow
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -55,16 +58,30 @@ def keeps_key(widget: QWidget, pressed: QKeyCombination) -> bool:
     return False
 
 
+def let_go(widget: QWidget) -> None:
+    """Take the focus from a widget and leave it with its window, so that the window's keys work again.
+
+    With the focus nowhere, Qt would give it to the first button when the window is next activated.
+    """
+    window = widget.window()
+    if window is widget:
+        widget.clearFocus()
+    else:
+        window.setFocus(Qt.FocusReason.OtherFocusReason)
+
+
 class TypingGuard(QObject):
-    """Lets the focused widget have its own keys before they act as shortcuts.
+    """Lets the focused widget have its own keys before they act as shortcuts, and ends typing at a click elsewhere.
 
     Before a shortcut fires, Qt asks the focused widget with a ShortcutOverride event. Qt's text fields claim most of
     what they need, but not all (Enter and ↑ ↓ in a line, arrows on a slider). The guard watches only the widget with
-    the focus: a filter on the application would run Python for every event of the program.
+    the focus: a filter on the application would run Python for every event of the program. Clicks it sees where they
+    reach the window, and only while a text field has the focus: most widgets here take no focus when clicked.
     """
 
     def __init__(self, app: QApplication, parent: QObject | None = None) -> None:
         super().__init__(parent or app)
+        self._handle: QWindow | None = None
         app.focusChanged.connect(self._focus_changed)
         self._focus_changed(None, app.focusWidget())
 
@@ -74,8 +91,25 @@ class TypingGuard(QObject):
             old.removeEventFilter(self)
         if now is not None:
             now.installEventFilter(self)
+        handle = now.window().windowHandle() if now is not None and is_text_field(now) else None
+        if handle is not self._handle:
+            if self._handle is not None:
+                self._handle.removeEventFilter(self)
+                self._handle.destroyed.disconnect(self._handle_gone)
+            if handle is not None:
+                handle.installEventFilter(self)
+                handle.destroyed.connect(self._handle_gone)
+            self._handle = handle
+
+    @Slot()
+    def _handle_gone(self) -> None:
+        self._handle = None
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._handle:
+            if event.type() == QEvent.Type.MouseButtonPress and isinstance(event, QMouseEvent):
+                self._clicked(event)
+            return False
         if (
             event.type() == QEvent.Type.ShortcutOverride
             and isinstance(event, QKeyEvent)
@@ -85,3 +119,13 @@ class TypingGuard(QObject):
             event.accept()
             return True
         return False
+
+    @staticmethod
+    def _clicked(event: QMouseEvent) -> None:
+        field = QApplication.focusWidget()
+        if field is None or not is_text_field(field):
+            return
+        window = field.window()
+        under = window.childAt(event.position().toPoint())
+        if under is None or not (under is field or field.isAncestorOf(under)):
+            let_go(field)

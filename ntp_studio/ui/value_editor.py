@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QLocale, QSize, Qt
+from PySide6.QtCore import QEvent, QLocale, QSize, Qt, QTimer
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QValidator, QWheelEvent
-from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QDoubleSpinBox, QWidget
 
+from ntp_studio.ui.panel_labels import mono_like
 from ntp_studio.ui.parameter_slider import Range, display_step
-from ntp_studio.ui.theme import mono_font
+from ntp_studio.ui.typing_guard import let_go
 
 
 class ValueEditor(QDoubleSpinBox):
@@ -34,8 +35,15 @@ class ValueEditor(QDoubleSpinBox):
         self.setFrame(False)
         self.lineEdit().setProperty("flat", True)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.setFont(mono_font())
+        self.restyle()
         self._widest = self.textFromValue(parameter.maximum)
+
+    def restyle(self) -> None:
+        """Follow the application's text size."""
+        font = mono_like(QApplication.font())
+        self.setFont(font)
+        # Once the style sheet has dressed the line inside, it no longer takes over this widget's font.
+        self.lineEdit().setFont(font)
 
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(self.font())
@@ -47,7 +55,8 @@ class ValueEditor(QDoubleSpinBox):
 
     def textFromValue(self, value: float) -> str:
         whole, point, decimals = f"{value:.{self.decimals()}f}".partition(".")
-        return whole + point + decimals.rstrip("0").ljust(self._usual_decimals, "0") if point else whole
+        # As short as it is exact, but for two decimals where the parameter has as many: 0.05, 0.80, 0.123.
+        return whole + point + decimals.rstrip("0").ljust(min(self._usual_decimals, 2), "0") if point else whole
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         state, text, position = super().validate(text.replace(",", "."), position)
@@ -68,14 +77,17 @@ class ValueEditor(QDoubleSpinBox):
         super().focusInEvent(event)
         self._before = self.value()
         self.selectAll()
+        if event.reason() == Qt.FocusReason.MouseFocusReason:
+            # The click that gave the focus goes on to place the cursor; typing is to replace the figure all the same.
+            QTimer.singleShot(0, self, self.selectAll)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.setValue(self._before)
-            self.clearFocus()
+            let_go(self)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.interpretText()
-            self.clearFocus()
+            let_go(self)
         elif event.modifiers() & Qt.KeyboardModifier.AltModifier:
             event.ignore()
         else:

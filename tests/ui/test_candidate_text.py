@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from ntp_studio.ui.candidate_text import (
     arithmetic,
     bits,
     choice_caption,
+    choice_explained,
     cut_label,
     explain,
     hex_bytes,
@@ -72,21 +74,52 @@ def test_percentages_keep_the_order(a: float, b: float) -> None:
     assert key(percent(low)) <= key(percent(high))
 
 
-@given(st.floats(min_value=-60, max_value=60), st.floats(min_value=0.0, max_value=30))
-def test_the_arithmetic_comes_out_at_its_result(normalizer: float, surprisal: float) -> None:
+@given(
+    st.floats(min_value=-60, max_value=60),
+    st.one_of(st.floats(min_value=0.0, max_value=30), st.floats(min_value=0.0, max_value=0.01)),
+)
+def test_the_arithmetic_printed_gives_the_result_printed(normalizer: float, surprisal: float) -> None:
     logit = normalizer - surprisal
-    text = arithmetic(logit, normalizer, math.exp(-surprisal))
-    found = re.fullmatch(r"e\^\((−?[\d.]+) − \(?(−?[\d.]+)\)?\) = (.+)", text)
+    probability = math.exp(logit - normalizer)
+    text = arithmetic(logit, normalizer, probability)
+    found = re.fullmatch(r"e\^\((−?[\d.]+) − \(?(−?[\d.]+)\)?\) ([=<>]) (.+)", text)
     assert found is not None
-    left, right = (float(found[i].replace("−", "-")) for i in (1, 2))
-    # Both sides are rounded to three decimals, so that their difference is off by a thousandth at most.
-    assert math.isclose(math.exp(left - right), math.exp(-surprisal), rel_tol=1.1e-3)
-    assert found[3] == percent(math.exp(-surprisal))
+    # As a person does with a calculator, in decimal figures.
+    left, right = (Decimal(found[i].replace("−", "-")) for i in (1, 2))
+    checked = percent(float((left - right).exp()))
+    assert checked == found[3].replace("=", "") + found[4] == percent(probability)
 
 
-def test_bits_have_no_negative_zero() -> None:
-    assert bits(-1e-16) == "0.00 bits"
-    assert bits(math.nan) == "—"
+def test_the_arithmetic_has_three_decimals_where_they_do() -> None:
+    assert arithmetic(17.52, 19.333, math.exp(17.52 - 19.333)) == "e^(17.520 − 19.333) = 16.3%"
+    assert arithmetic(36.8567, 36.8584, math.exp(-0.0017)) == "e^(36.8567 − 36.8584) = 99.8%"
+    assert arithmetic(1.0, 1.00004, math.exp(-0.00004)) == "e^(1.00000 − 1.00004) > 99.9%"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (-1e-16, 2, "0.00 bits"),
+        (math.nan, 2, "—"),
+        (0.0014, 1, "0.0014 bits"),
+        (0.0996, 1, "0.100 bits"),
+        (0.04, 2, "0.040 bits"),
+        (5.63, 1, "5.6 bits"),
+        (5.631, 2, "5.63 bits"),
+        (0.00002, 1, "<0.0001 bits"),
+    ],
+)
+def test_bits_of_known_values(value: float, digits: int, text: str) -> None:
+    assert bits(value, digits) == text
+
+
+@given(st.floats(min_value=1e-8, max_value=1000.0))
+def test_bits_above_zero_never_read_as_zero(value: float) -> None:
+    text = bits(value, 1).removesuffix(" bits")
+    if text.startswith("<"):
+        assert value < float(text[1:])
+    else:
+        assert float(text) == pytest.approx(value, rel=0.06, abs=0.05 if value >= 1 else 0)
 
 
 def test_bytes_are_hex_and_bounded() -> None:
@@ -124,4 +157,24 @@ def test_how_the_token_was_chosen() -> None:
     frame = make_frame()
     assert choice_caption(frame.draw, "drawn") == "race · seed 42 · draw 6"
     assert choice_caption(frame.draw, "forced") == "forced by you"
-    assert choice_caption(replace(frame.draw, method="greedy"), "drawn") == "greedy: most likely"
+    assert choice_caption(replace(frame.draw, method="greedy"), "drawn") == "greedy: the most likely"
+
+
+def test_inside_the_prompt_nothing_is_said_to_be_drawn() -> None:
+    frame = make_frame(step=0)
+    assert choice_caption(frame.draw, "drawn", in_prompt=True) == "in the prompt: seed 42 would draw"
+    assert "would draw" in explain(frame.choice, frame).plain()
+    greedy = replace(frame.draw, method="greedy")
+    assert choice_caption(greedy, "drawn", in_prompt=True) == "in the prompt: greedy would take"
+
+
+def test_the_draw_is_explained_in_words() -> None:
+    frame = make_frame()
+    words = " ".join(choice_explained(frame.draw))
+    for part in ("waits a random time", "same seed", "torch.multinomial", "generate()", "0.3"):
+        assert part in words
+    greedy = make_frame(method="greedy", chosen=0)
+    assert "seed plays no part" in " ".join(choice_explained(greedy.draw))
+    captions = [caption for caption, _ in explain(greedy.choice, greedy).lines]
+    assert "before greedy" in captions
+    assert "after decoding" not in captions

@@ -260,9 +260,9 @@ def test_reports_are_put_in_words(panel: DecodingPanel) -> None:
             StageReport("min_p", 39, 1, 0.99999, 4.1, 4.09, "p ≥ 0.0105"),
         )
     )
-    assert captions(panel, "temperature") == ("H 6.87 → 6.02 bits", "49,152 kept", "100 %")
-    assert captions(panel, "top_k") == ("removes 49,112", "40 kept", "82.9 %")
-    assert captions(panel, "min_p") == ("removes 1", "39 kept", "99.9 %"), "100 % only where nothing was removed"
+    assert captions(panel, "temperature") == ("H 6.87 → 6.02 bits", "49,152 kept", "keeps 100%")
+    assert captions(panel, "top_k") == ("removes 49,112", "40 kept", "keeps 82.9%")
+    assert captions(panel, "min_p") == ("removes 1", "39 kept", "keeps >99.9%"), "100% only where nothing was removed"
     assert "logit ≥ 12.30" in panel.card("top_k").findChild(CaptionRow).toolTip()
     panel.show_reports(())
     assert captions(panel, "top_k") == ("—",), "a stage without a report shows no stale figures"
@@ -271,3 +271,25 @@ def test_reports_are_put_in_words(panel: DecodingPanel) -> None:
 def test_stage_at_its_neutral_value_says_so(panel: DecodingPanel) -> None:
     panel.set_settings(DecodingSettings((StageSetting("temperature", (("temperature", 1.0),)),)))
     assert captions(panel, "temperature") == ("changes nothing at this value",)
+
+
+def test_a_click_on_a_card_chooses_it_for_the_keys(panel: DecodingPanel, qtbot: QtBot) -> None:
+    card = panel.card("top_p")
+    before = order(panel)
+    for target in (card._name, card.grip):
+        qtbot.mouseClick(target, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(card.grip.hasFocus)
+        assert card.property("picked")
+        with qtbot.waitSignal(panel.changed):
+            qtbot.keyClick(card.grip, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    place = before.index("top_p")
+    assert order(panel).index("top_p") == place - 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [("min_p", 0.05, "0.05"), ("min_p", 0.1, "0.10"), ("min_p", 0.123, "0.123"), ("temperature", 0.8, "0.80")],
+)
+def test_figures_are_as_short_as_they_are_exact(panel: DecodingPanel, name: str, value: float, text: str) -> None:
+    panel.set_settings(DecodingSettings((StageSetting(name, ((name, value),)),)))
+    assert editor(panel, name).text() == text

@@ -143,11 +143,42 @@ def test_play_pause_and_speed(window: MainWindow, qtbot: QtBot) -> None:
     assert window.studio.controller.playing
     assert window.commands["play"].text() == "Pause"
     press(qtbot, window, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: not window.studio.controller.playing, timeout=WAIT)
-    assert window.commands["play"].text() == "Play"
+    assert window.commands["play"].text() == "Play", "at once"
+    qtbot.waitUntil(lambda: window.status.text() == "Ready", timeout=WAIT)
     tokens, cursor = page(window)
     assert cursor == len(tokens)
     assert frame(window).context_length == cursor
+
+
+def test_a_second_press_pauses_however_quick(window: MainWindow, qtbot: QtBot) -> None:
+    press(qtbot, window, Qt.Key.Key_Space)
+    press(qtbot, window, Qt.Key.Key_Space)
+    column = window.studio.engine.workbench.columns["main"]
+    qtbot.waitUntil(lambda: column.playing is None and window.status.text() == "Ready", timeout=WAIT)
+    assert not window.studio.controller.playing
+    assert window.commands["play"].text() == "Play"
+
+
+def test_surplus_moves_do_not_deafen_the_keys(window: MainWindow, qtbot: QtBot) -> None:
+    for _ in range(12):
+        press(qtbot, window, Qt.Key.Key_Left)
+        press(qtbot, window, Qt.Key.Key_Left)
+        qtbot.wait(1)
+    qtbot.waitUntil(lambda: page(window)[1] == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.studio.controller._waiting == 0, timeout=WAIT)
+    after(qtbot, window, lambda: press(qtbot, window, Qt.Key.Key_Right))
+    assert page(window)[1] == 2
+
+
+def test_larger_text_is_larger_everywhere(window: MainWindow, qtbot: QtBot) -> None:
+    app_font = window.font().pointSizeF()
+    small = window.status.fontMetrics().height()
+    for _ in range(4):
+        window.commands["zoom_in"].trigger()
+    assert window.font().pointSizeF() == pytest.approx(app_font * 1.1**4)
+    assert window.status.fontMetrics().height() > small
+    window.commands["zoom_reset"].trigger()
+    assert window.font().pointSizeF() == pytest.approx(app_font)
 
 
 def test_the_page_holds_every_token_of_a_fast_play(window: MainWindow, qtbot: QtBot) -> None:
@@ -210,6 +241,66 @@ def test_chat_template_tokens_are_set_apart(window: MainWindow, qtbot: QtBot) ->
     marks = [t.template for t in page(window)[0]]
     assert any(marks)
     assert not all(marks)
+
+
+def test_the_reason_of_a_failed_load_stays_on_screen(
+    window: MainWindow, llama: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    """It fails after the old model was released, so the old one is brought back: that must not hide the reason."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    broken = tmp_path / "broken"
+    shutil.copytree(llama, broken)
+    tensors = load_file(broken / "model.safetensors")
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    save_file(tensors, broken / "model.safetensors", {"format": "pt"})
+    step(qtbot, window)
+    text = page(window)
+    before = frame(window)
+    window.studio.controller.open_model(str(broken))
+    qtbot.waitUntil(lambda: frame(window) not in (before, None), timeout=WAIT)
+    assert "weights" in window.notice.text()
+    assert page(window) == text
+    assert "tiny-llama" in window.windowTitle()
+
+
+def test_a_failed_load_without_a_text_brings_the_prompt_editor_back(
+    open_studio: Callable[..., MainWindow], llama: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    window = open_studio("--model", str(llama))
+    qtbot.waitUntil(lambda: window.studio.controller.info is not None, timeout=WAIT)
+    window.studio.controller.open_model(str(tmp_path / "nothing"))
+    qtbot.waitUntil(lambda: "nothing" in window.notice.text(), timeout=WAIT)
+    assert window.text.editing
+
+
+def test_typing_while_a_model_loads_loses_no_letter(
+    open_studio: Callable[..., MainWindow], llama: Path, qtbot: QtBot
+) -> None:
+    window = open_studio()
+    window.commands["edit_prompt"].trigger()
+    editor = window.text.findChild(QPlainTextEdit, "prompt_text")
+    qtbot.waitUntil(editor.isVisible)
+    window.studio.controller.open_model(str(llama))
+    typed = ""
+    while window.studio.controller.info is None:
+        qtbot.keyClicks(editor, "a b ")
+        typed += "a b "
+        qtbot.wait(20)
+    assert editor.toPlainText() == typed
+    assert window.text.editing
+    qtbot.waitUntil(lambda: window.text._editor._chips.text.tokens != (), timeout=WAIT)
+
+
+def test_the_chat_switch_follows_the_command_line(
+    open_studio: Callable[..., MainWindow], llama: Path, qtbot: QtBot
+) -> None:
+    window = open_studio("--model", str(llama), "--prompt", "hello", "--chat")
+    qtbot.waitUntil(lambda: frame(window) is not None, timeout=WAIT)
+    window.commands["edit_prompt"].trigger()
+    assert window.text.prompt_chat
 
 
 def test_another_model_takes_over_the_prompt(window: MainWindow, gpt2: Path, qtbot: QtBot) -> None:

@@ -7,14 +7,15 @@ import math
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from ntp_studio.ui.draw_strip import segments
 from ntp_studio.ui.next_token_panel import NextTokenPanel
+from ntp_studio.ui.panel_labels import mono_like
 from ntp_studio.ui.theme import DARK, LIGHT, Theme
-from tests.ui.frames import make_frame
+from tests.ui.frames import WORDS, make_frame
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_found_tokens_take_the_rows(qtbot: QtBot, panel: NextTokenPanel) -> None
     panel.show_frame(make_frame())
     find(panel, "cat", slice(5, 9), 37)
     assert [r.candidate.rank for r in panel.chart.rows if r.candidate] == [6, 7, 8, 9]
-    assert panel._note.text() == "37 of 49,152 tokens contain 'cat'"
+    assert panel._note.text() == "37 of 49,152 tokens contain 'cat' · whole matches first, then by rank"
     assert header(panel) == "step 6 · 4 of 37 found"
     assert math.fsum(r.probability for r in panel.chart.rows) == pytest.approx(1.0, abs=1e-9)
     qtbot.waitSignal(panel.filter_changed).wait()
@@ -203,7 +204,7 @@ def test_the_draw_is_in_proportion(panel: NextTokenPanel) -> None:
     ("options", "caption"),
     [
         ({}, "race · seed 42 · draw 6 → ·dream"),
-        ({"method": "greedy", "chosen": 0}, "greedy: most likely → ·heart"),
+        ({"method": "greedy", "chosen": 0}, "greedy: the most likely → ·heart"),
         ({"origin": "forced"}, "forced by you → ·dream"),
     ],
 )
@@ -260,9 +261,9 @@ def test_the_table_mirrors_the_chart(qtbot: QtBot, panel: NextTokenPanel) -> Non
     texts = [[model.index(r, c).data() for c in range(model.columnCount())] for r in range(model.rowCount())]
     assert len(texts) == len(frame.candidates) + 1
     assert texts[0][:4] == ["1", "·heart", "46.4%", "20.5%"]
-    assert texts[0][6:] == ["2912", "20 68 65 61 72 74"]
+    assert texts[0][4:] == ["2912", "", f"−{-frame.candidates[0].logprob:.3f}", "20 68 65 61 72 74"]
     assert texts[10][2] == "—"
-    assert texts[10][4] == "top-p"
+    assert texts[10][5] == "top-p"
     assert texts[-1][1] == "49,112 others"
 
 
@@ -289,7 +290,7 @@ def test_copying_gives_unrounded_figures(qtbot: QtBot, panel: NextTokenPanel) ->
     rows = [line.split("\t") for line in lines[1:]]
     assert len(rows) == len(frame.candidates) + 1
     assert sum(float(row[3]) for row in rows) == pytest.approx(100.0, abs=1e-3)
-    assert float(rows[0][5]) == pytest.approx(frame.candidates[0].logprob, rel=1e-5)
+    assert float(rows[0][6]) == pytest.approx(frame.candidates[0].logprob, rel=1e-5)
     panel.table.selectRow(1)
     panel.table.copy()
     assert len(QGuiApplication.clipboard().text().splitlines()) == 2
@@ -337,3 +338,63 @@ def test_widgets_have_names_for_screen_readers_and_style_sheets(panel: NextToken
         assert widget is not None, name
     for widget in (panel, panel.chart, panel.table, panel.filter, panel.log_button, panel.table_button, panel.legend):
         assert widget.accessibleName()
+
+
+def test_the_table_names_what_it_needs_and_shows_whole_tokens(qtbot: QtBot, panel: NextTokenPanel) -> None:
+    panel.table_view = True
+    panel.show_frame(make_frame(top_p=None, labels=("·incomprehensible", *WORDS)))
+    table = panel.table
+    headings = [table.model().headerData(c, Qt.Orientation.Horizontal) for c in range(8)]
+    cut, number = headings.index("cut by"), headings.index("id")
+    assert "log-prob (nat)" in headings
+    assert table.isColumnHidden(cut)
+    needed = QFontMetrics(mono_like(table.font(), weight=QFont.Weight.Bold)).horizontalAdvance("·incomprehensible")
+    qtbot.waitUntil(lambda: table.columnWidth(1) >= needed)
+    for top_p in (None, 0.7):
+        panel.show_frame(make_frame(top_p=top_p))
+        assert table.isColumnHidden(cut) == (top_p is None)
+        right = table.columnViewportPosition(number) + table.columnWidth(number)
+        assert right <= table.viewport().width(), "the id is seen without scrolling"
+
+
+def test_inside_the_prompt_the_header_says_so(panel: NextTokenPanel) -> None:
+    panel.show_frame(make_frame(step=0))
+    assert header(panel).startswith("in the prompt · ")
+    assert header(panel).endswith("of 49,152")
+    assert panel.draw_strip.caption == "in the prompt: seed 42 would draw → ·dream"
+
+
+def test_greedy_takes_the_top_and_says_that_figures_are_from_before(qtbot: QtBot, panel: NextTokenPanel) -> None:
+    panel.show_frame(make_frame(method="greedy", chosen=0))
+    (only,) = panel.draw_strip.strip.segments
+    assert (only.start, only.end, only.chosen) == (0.0, 1.0, True)
+    assert panel.facts.processed_entropy.accessibleName().startswith("before greedy")
+    assert "Greedy" in panel.facts.processed_entropy.toolTip()
+    assert "always takes the most likely" in panel.legend.toolTip()
+    assert [text for _, text in panel.legend.entries()][1:3] == ["before greedy", "taken"]
+    panel.show_frame(make_frame(method="greedy", chosen=3, origin="forced"))
+    (only,) = panel.draw_strip.strip.segments
+    assert (only.candidate.rank, only.chosen) == (1, False), "greedy would have taken another token"
+    panel.show_frame(make_frame())
+    assert len(panel.draw_strip.strip.segments) > 1
+    assert panel.facts.processed_entropy.accessibleName().startswith("after decoding")
+
+
+def test_the_draw_explains_itself(qtbot: QtBot, panel: NextTokenPanel) -> None:
+    panel.show_frame(make_frame())
+    assert "waits a random time" in panel.draw_strip._caption.toolTip()
+    strip = panel.draw_strip.strip
+    qtbot.mouseMove(strip, QPoint(3, strip.height() // 2))
+    qtbot.waitUntil(lambda: strip.card.explanation is not None)
+    assert "waits a random time" in strip.card.explanation.plain()
+
+
+def test_forcing_leaves_the_filter(qtbot: QtBot, panel: NextTokenPanel) -> None:
+    panel.show_frame(make_frame())
+    panel.activateWindow()
+    panel.focus_filter()
+    qtbot.waitUntil(panel.filter.hasFocus)
+    find(panel, "cat", slice(5, 9), 4)
+    qtbot.keyClick(panel.filter, Qt.Key.Key_Return)
+    qtbot.waitUntil(panel.chart.hasFocus)
+    assert panel.filter.text() == ""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations, pairwise
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
-from PySide6.QtGui import QGuiApplication, QHelpEvent, QImage, QWheelEvent
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QAccessible, QFont, QFontInfo, QGuiApplication, QHelpEvent, QImage, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPlainTextEdit, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from ntp_studio.core.types import Origin, PageToken, TokenText
+from ntp_studio.ui.candidate_text import percent as chart_percent
+from ntp_studio.ui.heat_legend import HeatLegend
+from ntp_studio.ui.style import apply_style
 from ntp_studio.ui.text_panel import TextPanel
 from ntp_studio.ui.theme import Theme
 from ntp_studio.ui.timeline import Timeline
@@ -106,7 +112,7 @@ def test_a_click_selects_the_token_and_goes_to_the_place_before_it(panel: TextPa
     assert page_of(panel).selected == 14
     assert label(panel, "detail_label") == "·there"
     words = label(panel, "detail_figures")
-    for part in ("id 1,014", "p 0.25 %", "after decoding 50.0 %", "rank 3", "8.67 bits", "chosen by you (forced)"):
+    for part in ("id 1,014", "p 0.25%", "after decoding 50.0%", "rank 3", "8.67 bits", "chosen by you (forced)"):
         assert part in words
 
 
@@ -129,18 +135,50 @@ def test_every_token_of_a_long_text_can_be_clicked(panel: TextPanel) -> None:
             assert page.entry_at(rects[-1].center()) == index
 
 
-def test_the_strip_rewinds_and_changes_branch(panel: TextPanel, qtbot: QtBot) -> None:
+def test_the_strip_goes_to_both_sides_of_a_token_and_changes_branch(panel: TextPanel, qtbot: QtBot) -> None:
     panel.show_path(PATH, 6, 3)
     click(page_of(panel), 4)
     with qtbot.waitSignal(panel.go_to) as caught:
-        button(panel, "rewind_to_here").click()
+        button(panel, "after_token").click()
     assert caught.args == [14]
+    with qtbot.waitSignal(panel.go_to) as caught:
+        button(panel, "before_token").click()
+    assert caught.args == [13]
     assert "3 tried here" in button(panel, "other_branch").text()
     with qtbot.waitSignal(panel.next_branch) as caught:
         button(panel, "other_branch").click()
     assert caught.args == [14]
+    panel.show_path(PATH, 4, 3)  # the place before it
+    assert not button(panel, "before_token").isEnabled()
+    assert button(panel, "after_token").isEnabled()
+    panel.show_path(PATH, 5, 3)
+    assert button(panel, "before_token").isEnabled()
+    assert not button(panel, "after_token").isEnabled()
     click(page_of(panel), 3)
     assert button(panel, "other_branch").isHidden()
+    click(page_of(panel), 0)
+    assert button(panel, "before_token").isHidden()
+
+
+def test_the_strips_buttons_leave_the_focus_to_the_page(panel: TextPanel, qtbot: QtBot) -> None:
+    panel.activateWindow()
+    qtbot.waitUntil(panel.isActiveWindow)
+    page = page_of(panel)
+    panel.show_path(PATH, 6, 3)
+    click(page, 4)
+    page.setFocus()
+    for name in ("after_token", "other_branch"):
+        QTest.mouseClick(button(panel, name), Qt.MouseButton.LeftButton)
+        assert page.hasFocus()
+    button(panel, "other_branch").setFocus(Qt.FocusReason.TabFocusReason)
+    click_free = (*PATH[:4], token(30, " lived", 2.0, "drawn"))
+    panel.show_path(click_free, 5, 3)  # the button goes while it has the focus
+    assert button(panel, "other_branch").isHidden()
+    assert page.hasFocus()
+    fold = panel.findChild(QToolButton, "timeline_fold")
+    QTest.mouseClick(fold, Qt.MouseButton.LeftButton)
+    assert panel.timeline_collapsed
+    assert page.hasFocus()
 
 
 def test_a_click_after_the_end_goes_to_the_end_of_the_way_ahead(panel: TextPanel, qtbot: QtBot) -> None:
@@ -158,14 +196,20 @@ def test_a_click_after_the_end_goes_to_the_end_of_the_way_ahead(panel: TextPanel
 
 
 @pytest.mark.parametrize("mode", ["surprisal", "plain"])
-def test_the_pending_token_stands_at_the_cursor_and_a_click_takes_it(panel: TextPanel, qtbot: QtBot, mode: str) -> None:
+def test_before_a_way_ahead_the_pending_token_is_a_tag_and_a_click_takes_it(
+    panel: TextPanel, qtbot: QtBot, mode: str
+) -> None:
     panel.mode = mode
     panel.show_path(PATH, 4, 3)
     panel.show_pending(text_of(" dream", 5), False)
     text = page_of(panel).text
-    assert [f.text for f in text.flow.fragments if text.index_at(f.entry) is None] == ["·dream"]
+    assert [f.text for f in text.flow.fragments if f.tag] == ["next → ·dream"]
     assert text.index_at(4) is None
     assert text.index_at(5) == 4
+    fragment = next(place for place in text.flow.fragments_of(4))
+    assert fragment[2].tag
+    panel.zoom = 1.3  # laid out anew
+    assert [f.text for f in text.flow.fragments if f.tag] == ["next → ·dream"]
     fragment = next(place for place in text.flow.fragments_of(4))
     with qtbot.waitSignal(panel.step_requested):
         QTest.mouseClick(
@@ -175,6 +219,10 @@ def test_the_pending_token_stands_at_the_cursor_and_a_click_takes_it(panel: Text
         )
     click(page_of(panel), 4)
     assert page_of(panel).selected == 14
+    panel.show_path(PATH, 6, 3)
+    panel.show_pending(text_of(" dream", 5), False)
+    assert not any(f.tag for f in text.flow.fragments)  # at the end it is the next chip
+    assert text.flow.fragments[-1].text.strip() in ("·dream", "dream")
 
 
 def test_a_pending_token_that_the_way_ahead_begins_with_is_not_shown_twice(panel: TextPanel) -> None:
@@ -201,15 +249,28 @@ def test_appending_takes_the_pending_token_away(panel: TextPanel) -> None:
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-def test_perplexity_counts_the_context_alone(panel: TextPanel) -> None:
+def test_perplexity_is_the_continuations_or_the_prompts(panel: TextPanel) -> None:
     panel.show_path(PATH, 4, 3)
-    assert label(panel, "text_stats") == "4 tokens · perplexity 4.0 · context 4 / 8,192"
+    assert label(panel, "text_stats") == "4 tokens · perplexity 4.0 (continuation) · context 4 / 8,192"
+    panel.show_path(PATH, 3, 3)
+    assert label(panel, "text_stats") == "3 tokens · perplexity 4.0 (prompt) · context 3 / 8,192"
     panel.show_path(PATH, 1, 3)
     assert label(panel, "text_stats") == "1 token · context 1 / 8,192"
     panel.show_path(PATH[:3], 3, 3)
     panel.append(token(20, " x", 8.0, "drawn"))
-    expected = 2 ** ((1 + 3 + 8) / 3)
-    assert f"perplexity {expected:.1f}" in label(panel, "text_stats")
+    panel.append(token(21, " y", 5.0, "drawn"))
+    assert f"perplexity {2 ** ((8 + 5) / 2):.1f} (continuation)" in label(panel, "text_stats")
+    tip = panel.findChild(QLabel, "text_stats").toolTip()
+    assert "prompt: 4.0 (over 2 tokens)" in tip
+    assert f"continuation: {2**6.5:.1f} (over 2 tokens)" in tip
+    assert f"all: {2 ** (17 / 4):.1f} (over 4 tokens)" in tip
+    assert max(len(line) for line in tip.splitlines()) <= 75
+
+
+def test_an_impossible_prompt_token_leaves_the_continuations_perplexity_alone(panel: TextPanel) -> None:
+    panel.show_path((token(1, "a", None), token(2, "b", math.inf), token(3, "c", 3.0, "drawn")), 3, 2)
+    assert "perplexity 8.0 (continuation)" in label(panel, "text_stats")
+    assert "prompt: ∞ (over 1 token)" in panel.findChild(QLabel, "text_stats").toolTip()
 
 
 def test_heat_runs_from_expected_to_surprising_in_every_mode() -> None:
@@ -223,12 +284,17 @@ def test_heat_runs_from_expected_to_surprising_in_every_mode() -> None:
 
 
 def test_percentages_never_round_to_a_certainty_that_is_not_one() -> None:
-    assert percent(0.0025) == "0.25 %"
-    assert percent(0.163) == "16.3 %"
-    assert percent(1.0) == "100 %"
-    assert percent(0.99999) == "> 99.99 %"
-    assert percent(0.0) == "0 %"
-    assert percent(3.1e-9) == "3.1·10⁻⁷ %"
+    assert percent(0.0025) == "0.25%"
+    assert percent(0.163) == "16.3%"
+    assert percent(1.0) == "100%"
+    assert percent(0.99999) == ">99.9%"
+    assert percent(0.0) == "0%"
+    assert percent(3.1e-9) == "3.1·10⁻⁷%"
+
+
+@given(st.floats(1e-4, 1.0))
+def test_percentages_read_as_in_the_chart(probability: float) -> None:
+    assert percent(probability) == chart_percent(probability)
 
 
 def test_a_token_stands_on_the_colour_of_its_surprisal(panel: TextPanel, theme: Theme) -> None:
@@ -274,7 +340,7 @@ def test_markup_in_a_token_is_shown_as_it_is(panel: TextPanel) -> None:
         assert page._card.text().startswith(raw + "\n")
         assert all(part.textFormat() == Qt.TextFormat.PlainText for part in page._card.findChildren(QLabel))
     assert "26 61 6D 70 3B" in page._card.text()
-    assert "probability (model) 25.0 %" in page._card.text()
+    assert "probability (model) 25.0%" in page._card.text()
 
 
 def test_copying_gives_the_bytes_of_the_context_read_as_utf8(panel: TextPanel) -> None:
@@ -505,6 +571,161 @@ def test_reading_and_the_empty_state(panel: TextPanel, qtbot: QtBot) -> None:
         button(panel, "open_model_link").click()
     panel.clear("Loading", "", open_model=False)
     assert button(panel, "open_model_link").isHidden()
+
+
+def test_the_message_offers_the_last_model_again(panel: TextPanel, qtbot: QtBot) -> None:
+    panel.clear("No model is open", "Open one", reopen="tiny & <b>")
+    assert button(panel, "reopen_model").text() == "Open tiny && <b> again"
+    with qtbot.waitSignal(panel.reopen_requested):
+        button(panel, "reopen_model").click()
+    panel.clear("No model is open", "Open one")
+    assert button(panel, "reopen_model").isHidden()
+
+
+def test_an_empty_prompt_says_what_the_model_begins_with(panel: TextPanel, qtbot: QtBot) -> None:
+    note = panel.findChild(QLabel, "empty_prompt")
+    assert note.isHidden()
+    assert not button(panel, "start_prompt").isEnabled()
+    panel.show_tokenized("", (token(1, "<s>"),), 8)
+    assert "start token" in note.text()
+    assert not note.isHidden()
+    chips = panel.findChild(TokenView, "prompt_chips")
+    assert not chips.isHidden()
+    assert [t.token.text for t in chips.text.tokens] == ["<s>"]
+    with qtbot.waitSignal(panel.prompt_submitted, check_params_cb=lambda text, chat: text == ""):
+        button(panel, "start_prompt").click()
+    panel.set_prompt_text("Hi")
+    assert note.isHidden()
+    with qtbot.waitSignal(panel.prompt_edited, check_params_cb=lambda text, chat: text == ""):
+        panel.set_prompt_text("")
+    assert note.isHidden()  # not before the model answers again
+    assert not chips.text.tokens
+
+
+def test_the_prompt_is_set_with_its_chat_switch(panel: TextPanel) -> None:
+    panel.set_prompt_text("Hi", chat=True)
+    assert not panel.prompt_chat  # no template
+    panel.set_chat_available(True)
+    assert panel.prompt_chat
+    panel.show_path(PATH, 6, 3)
+    assert not panel.editing
+    panel.edit_prompt()
+    assert panel.editing
+    panel.findChild(object, "chat_template").click()
+    assert not panel.prompt_chat
+    button(panel, "cancel_prompt").click()
+    assert panel.prompt_chat
+    panel.set_prompt_text("Hi")
+    assert not panel.prompt_chat
+
+
+# -- room and fonts ----------------------------------------------------------------------------------------------------
+
+
+def shown_buttons(panel: TextPanel) -> list[QAbstractButton]:
+    return [b for b in panel.findChildren(QAbstractButton) if b.isVisible() and b.text()]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.6])
+@pytest.mark.parametrize("width", [380, 460, 700])
+def test_everything_fits(qapp: QApplication, qtbot: QtBot, theme: Theme, width: int, scale: float) -> None:
+    usual, font = qapp.font(), QFont(qapp.font())
+    font.setPointSizeF(font.pointSizeF() * scale)
+    qapp.setFont(font)
+    apply_style(qapp, theme.palette)
+    try:
+        made = TextPanel(theme)
+        qtbot.addWidget(made)
+        made.set_context(8192)
+        made.set_chat_available(True)
+        made.resize(width, 800)
+        made.show()
+        made.show_path(PATH, 6, 3)
+        page_of(made).select(14)
+        for editing in (False, True):
+            if editing:
+                made.set_prompt_text("Once upon")
+                made.edit_prompt()
+            made._arrange()
+            QApplication.processEvents()
+            assert made.width() == width
+            boxes = []
+            for part in shown_buttons(made):
+                words = part.text().replace("&&", "&")
+                assert part.fontMetrics().horizontalAdvance(words) <= part.width(), words
+                boxes.append(QRect(part.mapTo(made, QPoint(0, 0)), part.size()))
+            assert all(made.rect().contains(box) for box in boxes)
+            assert not any(a.intersects(b) for a, b in combinations(boxes, 2))
+            stats = made.findChild(QLabel, "text_stats")
+            if stats.isVisible():
+                assert stats.fontMetrics().horizontalAdvance(stats.text()) <= stats.width()
+                assert stats.mapTo(made, QPoint(stats.width(), 0)).x() <= width
+                assert "perplexity" in stats.text()
+    finally:
+        qapp.setFont(usual)
+        qapp.setStyleSheet("")
+
+
+def test_a_larger_application_font_reaches_every_part(
+    panel: TextPanel, qapp: QApplication, qtbot: QtBot, theme: Theme
+) -> None:
+    panel.show_path(PATH, 6, 3)
+    line = panel.findChild(Timeline, "timeline")
+    legend = panel.findChild(HeatLegend, "heat_legend")
+    edit = editor_of(panel)
+    detail = panel.findChild(QLabel, "detail_label")
+    usual, font = qapp.font(), QFont(qapp.font())
+
+    def sizes() -> list[float]:
+        return [
+            page_of(panel).token_rects(1)[0].width(),
+            QFontInfo(edit.font()).pixelSize(),
+            legend.sizeHint().height(),
+            QFontInfo(detail.font()).pixelSize(),
+            QFontInfo(line._plot.getAxis("left").style["tickFont"]).pixelSize(),
+        ]
+
+    before = sizes()
+    try:
+        font.setPointSizeF(font.pointSizeF() * 1.6)
+        qapp.setFont(font)
+        apply_style(qapp, theme.palette)
+        qtbot.waitUntil(lambda: all(b > 1.3 * a for a, b in zip(before, sizes(), strict=True)))
+    finally:
+        qapp.setFont(usual)
+        qapp.setStyleSheet("")
+
+
+@pytest.mark.parametrize("zoom", [0.6, 1.0, 1.7])
+def test_the_border_of_a_special_token_leaves_its_underscores_visible(
+    panel: TextPanel, theme: Theme, zoom: float
+) -> None:
+    panel.zoom = zoom
+    panel.show_path((PageToken(1, text_of("_____", special=True), "prompt"),), 1, 1)
+    page = page_of(panel)
+    box = page.token_rects(0)[0]
+    image = page.viewport().grab().toImage()
+    x = round(box.center().x())
+    column = [image.pixelColor(x, y).lightness() for y in range(round(box.top()), round(box.bottom()) + 1)]
+    dark = [lightness < max(column) - 40 for lightness in column]
+    # from the top: the border, the underscore, the border
+    assert sum(1 for before, after in pairwise([False, *dark]) if after and not before) == 3
+
+
+def test_a_screen_reader_is_given_the_end_of_the_text(panel: TextPanel, qtbot: QtBot) -> None:
+    page = page_of(panel)
+    page._describe()
+    assert "Shift" in page.accessibleDescription()
+    QAccessible.setActive(True)
+    try:
+        panel.show_path(PATH, 4, 3)
+        qtbot.waitUntil(lambda: page.accessibleDescription() == "Once upon a time")
+        for number in range(100):
+            panel.append(token(100 + number, " word", 1.0, "drawn"))
+        qtbot.waitUntil(lambda: page.accessibleDescription().endswith("word word"))
+        assert len(page.accessibleDescription()) == 301
+    finally:
+        QAccessible.setActive(False)
 
 
 # -- the timeline ------------------------------------------------------------------------------------------------------

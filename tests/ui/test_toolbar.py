@@ -11,10 +11,12 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu
 from pytestqt.qtbot import QtBot
 
-from ntp_studio.core.types import Candidate, DrawReport, ModelInfo, ModelListing, StepFrame, TokenText
+from ntp_studio.core.decoding.presets import PRESETS
+from ntp_studio.core.types import Candidate, DrawReport, ModelInfo, ModelListing, StageSetting, StepFrame, TokenText
 from ntp_studio.ui.actions import Actions
 from ntp_studio.ui.bar_button import BarButton
 from ntp_studio.ui.model_menu import size_text
+from ntp_studio.ui.preset_menu import PresetMenu, preset_of
 from ntp_studio.ui.seed_field import SeedField
 from ntp_studio.ui.status_bar import StatusBar
 from ntp_studio.ui.style import apply_style, style_sheet
@@ -151,7 +153,7 @@ def test_loading_shows_progress_and_can_be_cancelled(bar: Toolbar, qtbot: QtBot)
     bar.show_model(INFO)
     bar.show_loading("gpt2", 0.437, "reading weights")
     model, cancel = button(bar, "model_button"), button(bar, "cancel_load")
-    assert (model.label(), model.detail()) == ("Loading gpt2", "43 %")
+    assert (model.label(), model.detail()) == ("Loading gpt2", "43%")
     with qtbot.waitSignal(bar.cancel_requested):
         qtbot.mouseClick(cancel, Qt.MouseButton.LeftButton)
     bar.show_loading("gpt2", None)
@@ -175,12 +177,14 @@ def test_model_menu(bar: Toolbar, qtbot: QtBot) -> None:
     bar.show_model(INFO)
     shown = entries(menu)
     assert "Looking…" not in shown
-    assert [t for t in shown if "SmolLM2" in t] == ["SmolLM2 && co\t538 MB"], "a recent model is not listed twice"
-    assert shown["SmolLM2 && co\t538 MB"].isChecked()
+    assert [t for t in shown if "SmolLM2" in t] == ["SmolLM2 && co — /models\t538 MB"], (
+        "a recent model is not listed twice"
+    )
+    assert shown["SmolLM2 && co — /models\t538 MB"].isChecked()
     assert not shown["broken\t10 B"].isEnabled()
     assert shown["broken\t10 B"].toolTip() == "There are no weights."
     assert not shown[INFO.device_reason].isEnabled()
-    for text, path in (("gpt2\t1.2 GB", "/c/gpt2"), ("mine", "/r/mine")):
+    for text, path in (("gpt2\t1.2 GB", "/c/gpt2"), ("mine — /r", "/r/mine")):
         with qtbot.waitSignal(bar.open_requested, check_params_cb=lambda got, path=path: got == path):
             shown[text].trigger()
     with qtbot.waitSignal(bar.device_chosen, check_params_cb=lambda got: got == "cpu"):
@@ -200,7 +204,7 @@ def test_menu_may_be_filled_anew_while_it_tells_a_choice(bar: Toolbar, qtbot: Qt
     bar.open_requested.connect(lambda path: bar.show_recent([path]))
     with qtbot.waitSignal(bar.open_requested):
         entries(button(bar, "model_button").menu())["gpt2\t5 B"].trigger()
-    assert "gpt2\t5 B" in entries(button(bar, "model_button").menu())
+    assert "gpt2 — /c\t5 B" in entries(button(bar, "model_button").menu())
 
 
 def test_open_asks_for_a_file_without_blocking(bar: Toolbar, qtbot: QtBot) -> None:
@@ -279,6 +283,36 @@ def test_presets(bar: Toolbar, qtbot: QtBot) -> None:
         entries(button(bar, "presets_button").menu())["Balanced"].trigger()
 
 
+def test_the_preset_in_use_is_marked_and_explained_below(bar: Toolbar) -> None:
+    menu = button(bar, "presets_button").menu()
+    assert isinstance(menu, PresetMenu)
+
+    def marked() -> list[str]:
+        return [text for text, entry in entries(menu).items() if entry.isChecked()]
+
+    assert marked() == []
+    bar.show_preset("focused")
+    assert marked() == ["Focused"]
+    menu.popup(QPoint(0, 0))
+    assert menu.summary == PRESETS["focused"].summary
+    menu.setActiveAction(entries(menu)["Creative"])
+    assert menu.summary == PRESETS["creative"].summary
+    menu.close()
+    entries(menu)["Focused"].trigger()
+    assert marked() == ["Focused"], "choosing it again keeps its mark"
+    bar.show_preset(None)
+    assert marked() == []
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_recognised_among_all_stages(name: str) -> None:
+    settings = PRESETS[name].settings
+    off = StageSetting("top_k", (("top_k", 3.0),), enabled=False)
+    assert preset_of(settings) == name
+    assert preset_of(replace(settings, stages=(off, *settings.stages))) == name
+    assert preset_of(replace(settings, stages=(replace(off, enabled=True), *settings.stages))) is None
+
+
 def test_theme_toggle_follows_the_desktop_again(qapp: QApplication) -> None:
     theme = Theme()  # without a desktop the scheme is not dark
     toggle_theme(theme)
@@ -341,10 +375,26 @@ def test_status_bar_shows_model_and_step(status: StatusBar) -> None:
     assert words(status) == "Ready | cpu · float32 · 2 threads | 51 ms/step (model 50, rest 0.9) | 538 MB weights"
     assert status._device.toolTip() == INFO.device_reason
     assert "1.3 GB" in status._weights.toolTip()
-    assert status.gauge.text() == "20 / 8192"
+    assert status.gauge.text() == "20 / 8,192"
     status.show_model(None)
     assert words(status) == "Ready |  |  | "
     assert not status.gauge.isVisible()
+
+
+def test_a_place_shown_again_does_not_count_as_a_step(status: StatusBar) -> None:
+    status.show_model(INFO)
+    again = replace(frame(20), model_ms=0.0, step_ms=0.5)
+    status.show_frame(again)
+    assert status._time.text() == ""
+    status.show_frame(frame(20))
+    cost = status._time.text()
+    assert cost.startswith("51 ms/step")
+    status.show_frame(again)
+    assert status._time.text() == cost
+    assert "Redrawn in 0.5 ms" in status._time.toolTip()
+    assert "Model: 50.20 ms" in status._time.toolTip()
+    status.show_frame(frame(21))
+    assert "Redrawn" not in status._time.toolTip()
 
 
 def test_gauge_warns_above_nine_tenths(status: StatusBar) -> None:
