@@ -264,9 +264,10 @@ class PromptEditor(QFrame):
         self._fit_foot()
 
     def _size_text(self) -> None:
-        font = self._edit.font()
-        font.setPixelSize(round(base_size() * 1.2))
-        self._edit.setFont(font)
+        """In a style sheet: the application's would put back a font set by hand."""
+        wanted = f"font-size: {round(base_size() * 1.2)}px;"
+        if self._edit.styleSheet() != wanted:
+            self._edit.setStyleSheet(wanted)
 
     def _show_examples(self) -> None:
         """The examples, only as many as there is room for: never so many that something else is cut."""

@@ -280,7 +280,7 @@ class TextPanel(QWidget):
 
     def _show_side(self, side: QWidget) -> None:
         before, focus = self._stack.currentWidget(), QApplication.focusWidget()
-        had_focus = before is not side and focus is not None and before.isAncestorOf(focus)
+        had_focus = before is not None and before is not side and focus is not None and before.isAncestorOf(focus)
         self._stack.setCurrentWidget(side)
         self._edit_prompt.setEnabled(True)
         if had_focus:

@@ -94,7 +94,7 @@ class TokenDetail(QWidget):
         """What the first line holds: the branches in words or as a number, and the token's label as far as it goes."""
         if self._token is None:
             return
-        margins = self.layout().contentsMargins()
+        margins = self.contentsMargins() if (row := self.layout()) is None else row.contentsMargins()
         room = self.width() - margins.left() - margins.right()
         number = self._token.branches
         buttons = [button for button in (self._branch, self._before, self._after) if not button.isHidden()]

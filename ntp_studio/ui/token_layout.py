@@ -145,7 +145,12 @@ class Flow:
             return before
         start, skip = entry, 0
         if self._open is not None and (not token.bytes or token.bytes[0] & 0xC0 == 0x80):
-            start, skip = self._open, self._skip[self._open]
+            # The character may turn out another than its stand-in, and may have moved the word before it: place both
+            # anew, so that the layout does not depend on what stood there meanwhile.
+            start = self._open
+            while start > 0 and not self._safe(start):
+                start -= 1
+            skip = self._skip[start]
             self._drop(start)
         before = min(before, len(self.line_starts) - 1)
         self._place_joined(start, skip)
@@ -214,18 +219,14 @@ class Flow:
 
     def _place_words(self, entry: int, text: str) -> None:
         for chunk in _CHUNKS.findall(text) or [""]:
-            newline, space = chunk == "\n", chunk.isspace()
             before = self.fragments[-1] if self.fragments else None
+            # A token without text leaves the place as it is: after white space, the next word may still begin a line.
+            after_space = before is None or before.newline or before.space or before.chip
+            newline, space = chunk == "\n", chunk.isspace() if chunk else after_space
             breakable = (
                 bool(chunk)
                 and not space
-                and (
-                    before is None
-                    or before.newline
-                    or before.space
-                    or before.chip
-                    or (before.text != "" and wide_break(before.text[-1], chunk[0]))
-                )
+                and (before is None or after_space or (before.text != "" and wide_break(before.text[-1], chunk[0])))
             )
             shown = visible(chunk.replace("\r", "")) if space and not newline else "" if newline else visible(chunk)
             self._place(Fragment(entry, entry, shown, 0, 0.0, 0.0, breakable, newline, space, chip=False))

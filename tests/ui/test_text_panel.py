@@ -669,6 +669,7 @@ def test_everything_fits(qapp: QApplication, qtbot: QtBot, theme: Theme, width: 
 def test_a_larger_application_font_reaches_every_part(
     panel: TextPanel, qapp: QApplication, qtbot: QtBot, theme: Theme
 ) -> None:
+    apply_style(qapp, theme.palette)
     panel.show_path(PATH, 6, 3)
     line = panel.findChild(Timeline, "timeline")
     legend = panel.findChild(HeatLegend, "heat_legend")

@@ -170,6 +170,33 @@ def test_plain_text_wraps_between_words_and_chips_between_tokens() -> None:
     assert ["|".join(f.text for f in chips.line(i)) for i in range(chips.line_count)] == ["one|·two|·th", "ree|,"]
 
 
+def test_a_token_without_text_moves_no_word() -> None:
+    tokens = [make(raw) for raw in (b"x\n the", b" ", b"", b"t")]
+    flow = build(tokens, 28.0, plain=True)
+    assert ["".join(f.text for f in flow.line(i)) for i in range(flow.line_count)] == ["x", " the ", "t"]
+
+
+def test_a_character_that_comes_in_pieces_does_not_leave_its_word_moved() -> None:
+    emoji = "👩".encode()
+    flow = build([make(b"x\n the"), make(emoji[:1]), make(emoji[1:])], 28.0, plain=True)
+    assert ["".join(f.text for f in flow.line(i)) for i in range(flow.line_count)] == ["x", " the", "👩"]
+
+
+def test_tags_keep_their_words_through_cutting_and_growing() -> None:
+    for plain in (False, True):
+        flow = build([make(b"one")], 300, plain)
+        flow.append(make(b" x"), tag="next: x")
+        flow.append(make(b" two"))
+        tags = [(f.text, f.chip) for f in flow.fragments if f.tag]
+        assert tags == [("next: x", True)]
+        grown = picture(flow)
+        flow.cut(2)
+        flow.append(make(b" two"))
+        assert picture(flow) == grown
+        flow.cut(1)
+        assert not any(f.tag for f in flow.fragments)
+
+
 def test_newlines_show_their_sign_and_end_the_line() -> None:
     flow = build([make(b"a\n\nb"), make(b"\n"), make(b"c")], 500, plain=False)
     assert [[f.text for f in flow.line(i)] for i in range(flow.line_count)] == [["a↵"], ["↵"], ["b", "↵"], ["c"]]
