@@ -28,7 +28,8 @@ from ntp_studio.core.types import (
 
 if TYPE_CHECKING:
     from ntp_studio.core.model import LanguageModel
-    from ntp_studio.core.session import Node, Session
+    from ntp_studio.core.session import Session
+from ntp_studio.core.tree import Node
 
 log = logging.getLogger(__name__)
 MEMORY_EVERY = 1.0  # seconds
@@ -263,7 +264,7 @@ class Workbench:
             with self._reading(column) as options:
                 column.frame = session.frame(**options)
         frame = column.frame
-        grows = session.here.ahead is None
+        grows = session.tree.here.ahead is None
         node = session.take(frame.choice, frame, "drawn")
         self._show_text(column, session, appended=node if grows else None)
 
@@ -272,12 +273,12 @@ class Workbench:
         session = column.ready()
         if self._outdated(column, command.run):
             return
-        moved = command.node is not None and command.node != session.here.id
+        moved = command.node is not None and command.node != session.tree.here.id
         if moved and command.node is not None:  # it was chosen from a distribution that has passed since: go back to it
             session.go_to(command.node)
-        grows = session.here.ahead is None and not moved
+        grows = session.tree.here.ahead is None and not moved
         session.force(command.token_id)
-        self._show_text(column, session, appended=session.here if grows else None)
+        self._show_text(column, session, appended=session.tree.here if grows else None)
 
     def _do_Back(self, column: Column, command: m.Back) -> None:
         self._pause(column)
@@ -344,7 +345,7 @@ class Workbench:
 
     def _do_Play(self, column: Column, command: m.Play) -> None:
         session = column.ready()
-        _ = session.here  # there must be a text
+        _ = session.tree.here  # there must be a text
         interval = 1 / command.per_second if command.per_second > 0 else 0.0
         due = time.monotonic()
         if column.playing is not None:  # only the speed changed
@@ -380,14 +381,14 @@ class Workbench:
         column.frame = None
         if appended is None and session.place:
             page = session.page()
-            self._emit(m.PathChanged(column.run, page, session.place, session.prompt_length, model=column.id))
-        token = appended.page_token(session.model) if appended is not None else None
+            self._emit(m.PathChanged(column.run, page, session.place, session.tree.prompt_length, model=column.id))
+        token = session.page_token(appended) if appended is not None else None
         try:
             self._show_frame(column, session, token)
         except StudioError:
             if token is not None:  # the model failed after the token was taken: the page must still show it
                 page = session.page()
-                self._emit(m.PathChanged(column.run, page, session.place, session.prompt_length, model=column.id))
+                self._emit(m.PathChanged(column.run, page, session.place, session.tree.prompt_length, model=column.id))
             raise
 
     def _show_frame(self, column: Column, session: Session, appended: PageToken | None = None) -> None:

@@ -361,7 +361,7 @@ def test_every_move_is_answered_also_where_there_is_no_way(desk: Desk) -> None:
     for _ in range(desk.session.place + 3):
         desk(m.Back())
         assert desk.only(m.FrameReady)
-    desk(m.GoTo(len(desk.session._nodes) - 1), m.Forward())
+    desk(m.GoTo(len(desk.session.tree.nodes) - 1), m.Forward())
     assert len([e for e in desk.said if isinstance(e, m.FrameReady)]) == 2
 
 
@@ -422,9 +422,9 @@ def test_what_is_asked_during_a_load_that_fails_holds_afterwards(desk: Desk, bro
 def test_a_force_is_for_the_distribution_it_was_chosen_from(desk: Desk) -> None:
     first = desk.only(m.FrameReady).frame
     desk(m.Step(), m.Step())
-    ids = desk.session._ids
+    ids = desk.session.tree.ids
     desk(m.Force(9, first.node, desk.engine.workbench.columns["main"].run))
-    assert desk.session._ids == [*ids[:-2], 9]
+    assert desk.session.tree.ids == [*ids[:-2], 9]
     desk(m.Force(9, first.node, run=0), m.GoTo(first.node, run=0), m.NextBranch(first.node, run=0))
     assert desk.said == [], "the text they speak of is gone"
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from ntp_studio import __version__
 from ntp_studio.core.report import end_event, model_event, number
-from ntp_studio.core.session import Node, Session
+from ntp_studio.core.session import Session
+from ntp_studio.core.tree import Node
 from ntp_studio.core.types import DecodingSettings, StudioError
 
 
@@ -23,7 +24,7 @@ def decoding_event(index: int, settings: DecodingSettings) -> dict[str, Any]:
 def token_event(position: int, node: Node, session: Session, settings: list[DecodingSettings]) -> dict[str, Any]:
     """Figures are null for a token that had no context; `seed`, `draw` (from 1) and `decoding` (index of the settings)
     are null for the prompt's. Log-probabilities are natural, entropies in bits."""
-    token = node.page_token(session.model)
+    token = session.page_token(node)
     return {
         "event": "token",
         "position": position,
@@ -60,7 +61,7 @@ def write(session: Session, path: str) -> None:
 
 
 def _lines(session: Session) -> str:
-    nodes = session.context()
+    nodes = session.tree.context()
     settings = list(dict.fromkeys(n.taken_with for n in nodes if n.taken_with is not None))
     text = session.model.tokens.text(session.token_ids)
     lines = [

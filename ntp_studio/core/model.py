@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ntp_studio.core import devices
 from ntp_studio.core.tokens import Tokens
-from ntp_studio.core.types import DEFAULT_SEED, Cancelled, ContextFull, ModelFailure, ModelInfo
+from ntp_studio.core.types import DEFAULT_SEED, Cancelled, ContextFull, ModelFailure, ModelInfo, TokenScore
 
 if TYPE_CHECKING:
     import torch
@@ -28,15 +28,6 @@ if TYPE_CHECKING:
     from ntp_studio.core.session import Session
 
 CHUNK = 256  # tokens of a prompt per forward: a cancel is heard between chunks, and logits of a chunk fit in memory
-
-
-@dataclass(frozen=True, slots=True)
-class TokenScore:
-    """How a given token fared in the distribution before it: natural log-probability, rank from 1, entropy in bits."""
-
-    logprob: float
-    rank: int
-    entropy_bits: float
 
 
 @dataclass(frozen=True, slots=True)

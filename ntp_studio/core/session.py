@@ -2,19 +2,18 @@
 
     prompt -> token ids -> logits -> decoding chain -> distribution -> draw -> next token
 
-A session is a tree of steps. Its *line* is the path through the tree that is on the page, and its *place* is how far
-along the line we stand: the tokens before it are the context, those after it the way taken before a rewind. `frame()`
+A session is a model, settings, and a tree of the tokens that were taken (`tree.py`). Its *place* is how far along the
+text on the page we stand: the tokens before it are the context, those after it the way taken before a rewind. `frame()`
 shows the distribution at the place and the token that the draw gives there; `step()` takes that token, `force()` any
-other. Nothing is ever re-tokenised: the ids in the nodes are the truth, and text is derived from them.
+other. Nothing is ever re-tokenised: the ids in the tree are the truth, and text is derived from them.
 """
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,8 @@ from numpy.typing import NDArray
 from ntp_studio.core.decoding import Chain, Context, Scores, Trace
 from ntp_studio.core.decoding.draw import RandomStream, StreamPlace, choose
 from ntp_studio.core.frames import build_frame, candidates_of
-from ntp_studio.core.model import LanguageModel, Reading, TokenScore
+from ntp_studio.core.model import LanguageModel, Reading
+from ntp_studio.core.tree import Node, Tree
 from ntp_studio.core.types import (
     DEFAULT_SEED,
     Candidate,
@@ -33,43 +33,10 @@ from ntp_studio.core.types import (
     StepFrame,
     StopReason,
     StudioError,
+    TokenScore,
 )
 
 LOGITS_KEPT = 64 * 2**20  # bytes of logits of recent places kept, so that going back costs no forward
-
-
-@dataclass(slots=True, eq=False)
-class Node:
-    """One token of the tree. `score` is how it fared in the distribution it was taken from (None: it had no context),
-    `taken_at` and `taken_with` the stream's place and the settings then (None: it is the prompt's), and `luck` the
-    stream's place for the token after it (None, inside the prompt: the stream's beginning)."""
-
-    id: int
-    parent: Node | None
-    token_id: int
-    origin: Origin
-    score: TokenScore | None = None
-    processed_probability: float | None = None
-    template: bool = False
-    luck: StreamPlace | None = None
-    taken_at: StreamPlace | None = None
-    taken_with: DecodingSettings | None = None
-    children: list[Node] = field(default_factory=list)
-    ahead: Node | None = None  # the continuation on the page, when there is one
-
-    def page_token(self, model: LanguageModel) -> PageToken:
-        token = PageToken(
-            node=self.id,
-            token=model.tokens.token(self.token_id),
-            origin=self.origin,
-            processed_probability=self.processed_probability,
-            branches=len(self.parent.children) if self.parent else 1,
-            template=self.template,
-        )
-        if self.score is None:
-            return token
-        score = self.score
-        return replace(token, logprob=score.logprob, rank=score.rank, entropy_bits=score.entropy_bits)
 
 
 class Session:
@@ -84,13 +51,7 @@ class Session:
         self._chain = Chain.of(self.decoding)
         self._stream = RandomStream(model.tokens.vocab_size)
         self._first = StreamPlace(seed)  # for the first token after the prompt
-        self._nodes: list[Node] = []
-        self._prompt: list[Node] = []
-        self._line: list[Node] = []
-        self._ids: list[int] = []  # of the context: the line up to the place
-        self._prompt_on_line = (
-            0  # how many tokens of the prompt the line begins with: all, unless it branches off there
-        )
+        self.tree = Tree()
         self._logits: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
         self._scores: tuple[int, Scores] | None = None  # of the place last looked at, with its ranking
         self._untold: Reading | None = None  # of the prompt, until a frame has told what it cost
@@ -103,51 +64,46 @@ class Session:
 
     @property
     def place(self) -> int:
-        return len(self._ids)
-
-    @property
-    def prompt_length(self) -> int:
-        """How many tokens of the context are the prompt's."""
-        return min(self._prompt_on_line, self.place)
+        """How many tokens the context has."""
+        return self.tree.place
 
     @property
     def token_ids(self) -> list[int]:
         """The context's tokens after the prompt."""
-        return self._ids[self.prompt_length :]
+        return self.tree.ids[self.tree.prompt_length :]
 
     @property
     def prompt_token_ids(self) -> list[int]:
-        return self._ids[: self.prompt_length]
+        return self.tree.ids[: self.tree.prompt_length]
 
     @property
     def text(self) -> str:
-        return self.model.tokens.text(self._ids)
-
-    @property
-    def here(self) -> Node:
-        """The node whose continuation is shown.
-
-        Raises:
-            StudioError: there is no prompt yet.
-        """
-        if not self._ids:
-            raise StudioError("There is no text yet; type a prompt.")
-        return self._line[self.place - 1]
+        return self.model.tokens.text(self.tree.ids)
 
     @property
     def stopped(self) -> StopReason | None:
         """Why the text is at its end here, if it is."""
-        if self.token_ids and self._ids[-1] in self.model.eos_ids:
+        if self.token_ids and self.tree.ids[-1] in self.model.eos_ids:
             return "eos"
         return "context" if self.place >= self.model.info.context_length else None
 
-    def context(self) -> list[Node]:
-        """The nodes up to the place."""
-        return self._line[: self.place]
-
     def page(self) -> tuple[PageToken, ...]:
         """The whole line, context and way ahead."""
-        return tuple(node.page_token(self.model) for node in self._line)
+        return tuple(self.page_token(node) for node in self.tree.line)
+
+    def page_token(self, node: Node) -> PageToken:
+        token = PageToken(
+            node=node.id,
+            token=self.model.tokens.token(node.token_id),
+            origin=node.origin,
+            processed_probability=node.processed_probability,
+            branches=len(node.parent.children) if node.parent else 1,
+            template=node.template,
+        )
+        if node.score is None:
+            return token
+        score = node.score
+        return replace(token, logprob=score.logprob, rank=score.rank, entropy_bits=score.entropy_bits)
 
     def set_prompt(
         self,
@@ -178,7 +134,7 @@ class Session:
         """
         template = template or [False] * len(ids)
         # What both prompts begin with has been scored already.
-        known = self._prompt
+        known = self.tree.prompt
         same = next((i for i, (n, t) in enumerate(zip(known, ids, strict=False)) if n.token_id != t), len(known))
         same = min(same, len(ids))
         reading = self.model.read(ids, score_from=max(1, same), progress=progress, cancelled=cancelled)
@@ -187,14 +143,10 @@ class Session:
             scores.insert(0, None)
         nodes: list[Node] = []
         for token_id, added, score in zip(ids, template, scores, strict=True):
-            node = Node(len(nodes), nodes[-1] if nodes else None, token_id, "prompt", score, template=added)
-            if nodes:
-                nodes[-1].children.append(node)
-            nodes.append(node)
-        self._prompt, self._nodes = nodes, list(nodes)
+            nodes.append(Node(len(nodes), nodes[-1] if nodes else None, token_id, "prompt", score, template=added))
+        self.tree = Tree(nodes)
         self._logits.clear()
         self._scores = None
-        self.restart()
         self._remember(nodes[-1].id, reading)
         self._untold = reading
 
@@ -234,74 +186,41 @@ class Session:
 
     def take(self, choice: Candidate, frame: StepFrame, origin: Origin) -> Node:
         """Go on with a token of the frame of this place; a continuation tried before is gone on with."""
-        here = self.here
+        here = self.tree.here
         if self.place >= self.model.info.context_length:
             raise ContextFull(
                 f"The context is full: this model holds {self.model.info.context_length:,} tokens. Go back or restart."
             )
-        child = next((c for c in here.children if c.token_id == choice.token.id), None)
-        if child is None:
-            child = Node(len(self._nodes), here, choice.token.id, origin)
-            self._nodes.append(child)
-            here.children.append(child)
+        luck = self._luck_at(here)
+        child = self.tree.grow(choice.token.id, origin)
         if child.origin != "prompt":
             child.origin = origin
             child.score = TokenScore(choice.logprob, choice.rank, frame.entropy_bits)
             child.processed_probability = choice.processed_probability
-            child.taken_at, child.taken_with = self._luck_at(here), self.decoding
+            child.taken_at, child.taken_with = luck, self.decoding
             # One draw further for every token, so that luck does not depend on what was forced, cut or looked at.
-            child.luck = child.taken_at.following
-        self._ids.append(child.token_id)
-        if here.ahead is not child:
-            here.ahead = child
-            self._line[self.place - 1 :] = self._ahead_from(child)
-            self._prompt_on_line = self._shared_with_prompt()
+            child.luck = luck.following
         return child
 
     def back(self) -> bool:
         """Go one token back, but not before the first; the way ahead stays. False if there is no way back."""
-        if self.place <= 1:
-            return False
-        self._ids.pop()
-        return True
+        return self.tree.back()
 
     def forward(self) -> bool:
         """Go one token ahead along the line, without drawing. False at its end."""
-        if self.place >= len(self._line):
-            return False
-        self._ids.append(self._line[self.place].token_id)
-        return True
+        return self.tree.forward()
 
     def go_to(self, node_id: int) -> None:
         """Go to the place right after this node, on whichever branch it is."""
-        node = self._node(node_id)
-        path = [node]
-        while path[-1].parent is not None:
-            path.append(path[-1].parent)
-        path.reverse()
-        for parent, child in itertools.pairwise(path):
-            parent.ahead = child
-        self._line = path[:-1] + self._ahead_from(node)
-        self._ids = [n.token_id for n in path]
-        self._prompt_on_line = self._shared_with_prompt()
+        self.tree.go_to(node_id)
 
     def next_branch(self, node_id: int) -> None:
         """Put the next of the continuations tried at this node's place on the page, and go to its end."""
-        node = self._node(node_id)
-        if node.parent is None or len(node.parent.children) < 2:
-            raise StudioError("No other continuation was tried at this place; go back and force another token.")
-        siblings = node.parent.children
-        other = siblings[(siblings.index(node) + 1) % len(siblings)]
-        self.go_to(self._ahead_from(other)[-1].id)
+        self.tree.next_branch(node_id)
 
     def restart(self) -> None:
-        """Back to the prompt alone, with the stream at its beginning. What was there stays in the tree: taking the same
-        first token again brings it back."""
-        for node, following in zip(self._prompt, [*self._prompt[1:], None], strict=True):
-            node.ahead, node.luck = following, None
-        self._line = list(self._prompt)
-        self._ids = [node.token_id for node in self._prompt]
-        self._prompt_on_line = len(self._prompt)
+        """Back to the prompt alone, with the stream at its beginning; see `Tree.restart`."""
+        self.tree.restart()
 
     # -- settings: they change what a frame shows and what the next step takes, and run no forward
 
@@ -313,8 +232,8 @@ class Session:
     def set_seed(self, seed: int) -> None:
         """Start the random stream of this seed at this place (and, on a restart, after the prompt)."""
         self._first = StreamPlace(seed)
-        if self._ids:
-            self.here.luck = self._first
+        if self.tree.ids:
+            self.tree.here.luck = self._first
 
     # -- the distribution
 
@@ -331,12 +250,12 @@ class Session:
         depends on. `progress` and `cancelled` are those of `LanguageModel.read`, for a context that must be read again.
         """
         started = time.perf_counter()
-        node = self.here
+        node = self.tree.here
         scores, reading = self._scores_here(progress, cancelled)
-        if reading is None and self._untold is not None and node is self._prompt[-1]:
+        if reading is None and self._untold is not None and node is self.tree.prompt[-1]:
             reading, self._untold = self._untold, None
             started -= reading.model_ms / 1000
-        trace = self._chain.run(scores, Context(self._ids, self.prompt_length))
+        trace = self._chain.run(scores, Context(self.tree.ids, self.tree.prompt_length))
         token_id, draw = choose(trace.result, self.decoding.method, self._stream, self._luck_at(node))
         return build_frame(
             self.model,
@@ -344,7 +263,7 @@ class Session:
             forced if forced is not None else token_id,
             draw,
             top=self.top,
-            step=self.place - self.prompt_length + 1 if self.place >= self._prompt_on_line else 0,
+            step=self.place - self.tree.prompt_length + 1 if self.tree.past_prompt else 0,
             node=node.id,
             context_length=self.place,
             origin="drawn" if forced is None else "forced",
@@ -355,12 +274,12 @@ class Session:
 
     def prepare(self) -> None:
         """Draw the noise that the next place will need, in the time before it is asked for. It changes nothing."""
-        if self.decoding.method == "race" and self._ids:
-            self._stream.noise(self._luck_at(self.here).following)
+        if self.decoding.method == "race" and self.tree.ids:
+            self._stream.noise(self._luck_at(self.tree.here).following)
 
     def trace(self) -> Trace:
         """One run of the chain at this place, every stage with what it left."""
-        return self._chain.run(self._scores_here()[0], Context(self._ids, self.prompt_length))
+        return self._chain.run(self._scores_here()[0], Context(self.tree.ids, self.tree.prompt_length))
 
     def find(self, query: str, limit: int = 50) -> tuple[tuple[Candidate, ...], int]:
         """Vocabulary entries containing `query` with their figures here, whole matches first, then the likeliest;
@@ -378,13 +297,13 @@ class Session:
         progress: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> tuple[Scores, Reading | None]:
-        node_id = self.here.id
+        node_id = self.tree.here.id
         if self._scores is not None and self._scores[0] == node_id:
             return self._scores[1], None
         reading = None
         logits = self._logits.get(node_id)
         if logits is None:
-            reading = self.model.read(self._ids, progress=progress, cancelled=cancelled)
+            reading = self.model.read(self.tree.ids, progress=progress, cancelled=cancelled)
             logits = self._remember(node_id, reading)
         else:
             self._logits.move_to_end(node_id)
@@ -400,20 +319,3 @@ class Session:
 
     def _luck_at(self, node: Node) -> StreamPlace:
         return node.luck or self._first
-
-    # -- the tree
-
-    def _node(self, node_id: int) -> Node:
-        if not 0 <= node_id < len(self._nodes):
-            raise StudioError("That token is no longer part of this text.")
-        return self._nodes[node_id]
-
-    def _shared_with_prompt(self) -> int:
-        pairs = enumerate(zip(self._line, self._prompt, strict=False))
-        return next((i for i, (ours, prompts) in pairs if ours is not prompts), min(len(self._line), len(self._prompt)))
-
-    def _ahead_from(self, node: Node) -> list[Node]:
-        line = [node]
-        while line[-1].ahead is not None:
-            line.append(line[-1].ahead)
-        return line

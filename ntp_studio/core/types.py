@@ -183,6 +183,15 @@ class PageToken:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenScore:
+    """How a given token fared in the distribution before it: natural log-probability, rank from 1, entropy in bits."""
+
+    logprob: float
+    rank: int
+    entropy_bits: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What is known of a model: from a cheap look before loading, completed by the load (device, dtype, load_ms)."""
 

@@ -111,8 +111,8 @@ def test_looking_changes_nothing() -> None:
         other.set_decoding(DecodingSettings(method="greedy"))
         other.frame()
         if n > 3:
-            way = other.here.id
-            other.go_to(other._line[2].id)
+            way = other.tree.here.id
+            other.go_to(other.tree.line[2].id)
             other.frame()
             other.go_to(way)
         other.set_decoding(mix)
@@ -147,10 +147,10 @@ def test_rewind_branch_and_return() -> None:
     for _ in range(6):
         session.step()
     first = session.token_ids
-    middle = session.page()[session.prompt_length + 2].node
+    middle = session.page()[session.tree.prompt_length + 2].node
     session.go_to(middle)
     assert session.token_ids == first[:3]
-    assert len(session.page()) == session.prompt_length + 6, "the way ahead stays on the page"
+    assert len(session.page()) == session.tree.prompt_length + 6, "the way ahead stays on the page"
     assert session.step().choice.token.id == first[3], "same seed, same token"
     session.go_to(middle)
     other = (first[3] + 1) % lm.tokens.vocab_size
@@ -166,7 +166,7 @@ def test_rewind_branch_and_return() -> None:
     assert not session.forward()
     session.restart()
     assert session.token_ids == []
-    assert len(session.page()) == session.prompt_length
+    assert len(session.page()) == session.tree.prompt_length
     for _ in range(6):
         session.step()
     assert session.token_ids == first
@@ -211,7 +211,7 @@ def test_prompt_tokens_carry_their_own_figures() -> None:
     session.set_prompt(PROMPT + " the mat and slept")
     assert [t.logprob for t in session.page()[1:]] == pytest.approx([t.logprob for t in longer.page()[1:]], abs=1e-4)
     session.set_prompt("The cat")
-    assert len(session.page()) == session.prompt_length == len(session.prompt_token_ids)
+    assert len(session.page()) == session.tree.prompt_length == len(session.prompt_token_ids)
 
 
 def test_the_context_fills_up_and_says_so() -> None:
@@ -240,7 +240,7 @@ def test_an_empty_prompt_begins_with_the_start_token() -> None:
     session = tiny.model("gpt2").start("")
     assert session.prompt_token_ids == [session.model.tokens.start_id]
     with pytest.raises(StudioError, match="type a prompt"):
-        _ = Session(session.model).here
+        _ = Session(session.model).tree.here
 
 
 def test_find_reaches_any_token_and_force_takes_it() -> None:
@@ -298,7 +298,7 @@ def test_any_walk_keeps_line_ids_and_text_together(moves: list[str], luck: int) 
         elif move == "forward":
             session.forward()
         elif move == "go":
-            session.go_to(int(rng.integers(0, len(session._nodes))))  # inside the prompt too
+            session.go_to(int(rng.integers(0, len(session.tree.nodes))))  # inside the prompt too
         elif move == "branch":
             forks = [t.node for t in session.page() if t.branches > 1]
             if forks:
@@ -310,12 +310,12 @@ def test_any_walk_keeps_line_ids_and_text_together(moves: list[str], luck: int) 
         else:
             session.restart()
         page = session.page()
-        assert [t.token.id for t in page[: session.place]] == session._ids
+        assert [t.token.id for t in page[: session.place]] == session.tree.ids
         assert session.text == b"".join(t.token.bytes for t in page[: session.place]).decode("utf-8", "replace")
-        for parent, child in zip(session._line, session._line[1:], strict=False):
+        for parent, child in zip(session.tree.line, session.tree.line[1:], strict=False):
             assert child.parent is parent
             assert child in parent.children
     with torch.inference_mode():
-        wanted = lm.network(torch.tensor([session._ids]), use_cache=False).logits[0, -1]
+        wanted = lm.network(torch.tensor([session.tree.ids]), use_cache=False).logits[0, -1]
     got = session.frame()
     assert got.log_normalizer == pytest.approx(float(torch.logsumexp(wanted.double(), -1)), abs=1e-3)

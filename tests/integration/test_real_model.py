@@ -112,4 +112,4 @@ def test_the_window_opens_it(real_model: Path, qtbot) -> None:
     session = model.start(PROMPT, decoding=DecodingSettings(method="greedy"))
     for _ in range(8):
         session.step()
-    assert shown == session._ids
+    assert shown == session.tree.ids

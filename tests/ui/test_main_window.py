@@ -187,7 +187,7 @@ def test_the_page_holds_every_token_of_a_fast_play(window: MainWindow, qtbot: Qt
     press(qtbot, window, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: "context is full" in window.notice.text(), timeout=WAIT)
     tokens, cursor = page(window)
-    assert [t.token.id for t in tokens] == session._ids
+    assert [t.token.id for t in tokens] == session.tree.ids
     assert cursor == window.studio.controller.info.context_length
     assert not window.studio.controller.playing
 
