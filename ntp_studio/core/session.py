@@ -83,7 +83,7 @@ class Session:
     @property
     def stopped(self) -> StopReason | None:
         """Why the text is at its end here, if it is."""
-        if self.token_ids and self.tree.ids[-1] in self.model.eos_ids:
+        if self.place > self.tree.prompt_length and self.tree.ids[-1] in self.model.eos_ids:
             return "eos"
         return "context" if self.place >= self.model.info.context_length else None
 

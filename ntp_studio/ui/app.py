@@ -79,7 +79,7 @@ class Studio(QObject):
         self.bridge.post(event)
 
     def _deliver(self, events: list[m.Event]) -> None:
-        self.controller.handle(events)
+        self.controller.presenter.handle(events)
 
     @Slot()
     def _restyle(self) -> None:
@@ -97,7 +97,7 @@ class Studio(QObject):
     def start(self) -> None:
         """Start the worker; what was sent before waits in its queue."""
         self.engine.start()
-        self.engine.send(m.ListModels(recent=self.controller.settings.recent_models))
+        self.engine.send(m.ListModels(recent=self.controller.state.settings.recent_models))
 
     @Slot()
     def shutdown(self) -> None:
@@ -106,7 +106,7 @@ class Studio(QObject):
             return
         self._ended = True
         # What the settings need is read while the window still stands.
-        settings = self.window.arrangement(self.controller.settings)
+        settings = self.window.arrangement(self.controller.state.settings)
         settings = replace(settings, theme=self.theme.choice)
         self.window.hide()
         self.bridge.close()

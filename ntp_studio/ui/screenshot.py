@@ -35,9 +35,9 @@ def take(options: argparse.Namespace) -> int:
         window.resize(*options.size)
         window.show()
         if options.model:
-            _wait(app, lambda: not controller.loading or bool(window.notice.text()))
+            _wait(app, lambda: not controller.state.loading or bool(window.notice.text()))
             if options.prompt is not None:
-                _wait(app, lambda: controller.frame is not None or bool(window.notice.text()))
+                _wait(app, lambda: controller.state.frame is not None or bool(window.notice.text()))
                 _take_steps(app, controller, options.steps)
             if window.notice.text():
                 raise ScreenshotFailed(window.notice.text())
@@ -51,13 +51,13 @@ def take(options: argparse.Namespace) -> int:
 
 def _take_steps(app: QApplication, controller: object, steps: int) -> None:
     for _ in range(steps):
-        before = controller.frame  # type: ignore[attr-defined]
+        before = controller.state.frame  # type: ignore[attr-defined]
         if controller.window.notice.text():  # type: ignore[attr-defined]
             break
         controller.engine.send(m.Step())  # type: ignore[attr-defined]
         _wait(
             app,
-            lambda before=before: controller.frame is not before or bool(controller.window.notice.text()),  # type: ignore
+            lambda before=before: controller.state.frame is not before or bool(controller.window.notice.text()),  # type: ignore
         )
 
 

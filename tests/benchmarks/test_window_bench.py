@@ -40,14 +40,14 @@ controller = window.studio.controller
 gaps, last, begun = [], [None], []
 def beat():
     now = time.perf_counter()
-    if controller.playing and last[0] is not None:
+    if controller.state.playing and last[0] is not None:
         gaps.append((now - last[0]) * 1000)
     last[0] = now
-    if controller.frame is not None and not begun:
+    if controller.state.frame is not None and not begun:
         begun.append(now)
-        controller.playing = True
+        controller.state.playing = True
         controller.engine.send(m.Play(0.0, steps=int(sys.argv[2])))
-    elif begun and not controller.playing:  # all steps done, or the model ended its text
+    elif begun and not controller.state.playing:  # all steps done, or the model ended its text
         timer.stop()
         print(json.dumps(gaps))
         window.studio.shutdown()

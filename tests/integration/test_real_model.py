@@ -98,12 +98,12 @@ def test_the_window_opens_it(real_model: Path, qtbot) -> None:
     controller = window.studio.controller
     try:
         window.show()
-        qtbot.waitUntil(lambda: controller.frame is not None, timeout=300_000)
-        assert "dequantised" in " ".join(controller.info.notes)
+        qtbot.waitUntil(lambda: controller.state.frame is not None, timeout=300_000)
+        assert "dequantised" in " ".join(controller.state.info.notes)
         for _ in range(8):
-            before = controller.frame
+            before = controller.state.frame
             controller.step()
-            qtbot.waitUntil(lambda before=before: controller.frame is not before, timeout=60_000)
+            qtbot.waitUntil(lambda before=before: controller.state.frame is not before, timeout=60_000)
         shown = [t.token.id for t in window.text._page.text.tokens]
     finally:
         window.studio.shutdown()

@@ -33,7 +33,7 @@ def window(qtbot: QtBot, llama: Path) -> Iterator[MainWindow]:
     window.resize(1280, 800)
     window.show()
     window.activateWindow()
-    qtbot.waitUntil(lambda: window.studio.controller.frame is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.studio.controller.state.frame is not None, timeout=WAIT)
     yield window
     window.studio.shutdown()
     window.deleteLater()
@@ -71,10 +71,10 @@ def click_into(qtbot: QtBot, window: MainWindow, field: QLineEdit | ValueEditor)
 def steps_on(qtbot: QtBot, window: MainWindow) -> None:
     """→ takes a step."""
     controller = window.studio.controller
-    before = controller.frame
+    before = controller.state.frame
     key(window, Qt.Key.Key_Right)
-    qtbot.waitUntil(lambda: controller.frame is not before, timeout=WAIT)
-    assert controller.frame.context_length == before.context_length + 1
+    qtbot.waitUntil(lambda: controller.state.frame is not before, timeout=WAIT)
+    assert controller.state.frame.context_length == before.context_length + 1
 
 
 def test_escape_clears_the_filter_then_leaves_it(window: MainWindow, qtbot: QtBot) -> None:
@@ -92,12 +92,12 @@ def test_forcing_a_found_token_gives_the_keys_back(window: MainWindow, qtbot: Qt
     controller, panel = window.studio.controller, window.next
     find(qtbot, window, "at")
     qtbot.waitUntil(lambda: panel.chart.selected is not None, timeout=WAIT)
-    wanted, before = panel.chart.rows[0].candidate.token, controller.frame
+    wanted, before = panel.chart.rows[0].candidate.token, controller.state.frame
     if way == "enter":
         key(window, Qt.Key.Key_Return)
     else:
         click(window, panel.chart, panel.chart.row_rect(0).center().toPoint())
-    qtbot.waitUntil(lambda: controller.frame is not before, timeout=WAIT)
+    qtbot.waitUntil(lambda: controller.state.frame is not before, timeout=WAIT)
     last = window.text._page.text.tokens[-1]
     assert (last.token, last.origin) == (wanted, "forced")
     assert panel.filter.text() == ""
@@ -110,16 +110,16 @@ def test_a_click_outside_a_text_field_ends_the_typing(window: MainWindow, qtbot:
     find(qtbot, window, "a")
     click(window, filter_, QPoint(filter_.width() // 2, filter_.height() // 2))
     assert filter_.hasFocus(), "a click into the field itself is no reason to leave it"
-    before = controller.frame
+    before = controller.state.frame
     click(window, window.decoding.card("temperature").switch)
     assert not filter_.hasFocus()
     assert window.decoding.card("temperature").switch.isChecked()
-    qtbot.waitUntil(lambda: controller.frame is not before, timeout=WAIT)
+    qtbot.waitUntil(lambda: controller.state.frame is not before, timeout=WAIT)
     key(window, Qt.Key.Key_Space)
     assert filter_.text() == "a"
-    qtbot.waitUntil(lambda: controller.frame.step > 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: controller.state.frame.step > 2, timeout=WAIT)
     key(window, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: not controller.playing, timeout=WAIT)
+    qtbot.waitUntil(lambda: not controller.state.playing, timeout=WAIT)
     assert QApplication.focusWidget() is window, "no button gets the focus by chance"
 
 

@@ -53,12 +53,12 @@ def open_studio(qtbot: QtBot) -> Iterator[Callable[..., MainWindow]]:
 @pytest.fixture
 def window(open_studio: Callable[..., MainWindow], llama: Path, qtbot: QtBot) -> MainWindow:
     window = open_studio("--model", str(llama), "--prompt", "The cat sat on")
-    qtbot.waitUntil(lambda: window.studio.controller.frame is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.studio.controller.state.frame is not None, timeout=WAIT)
     return window
 
 
 def frame(window: MainWindow):
-    return window.studio.controller.frame
+    return window.studio.controller.state.frame
 
 
 def page(window: MainWindow):
@@ -90,7 +90,7 @@ def test_step_takes_the_drawn_token_and_everything_follows(window: MainWindow, q
     assert tokens[-1].token == drawn
     assert window.next.frame is frame(window)
     assert frame(window).step == 2
-    assert f"{cursor} / {window.studio.controller.info.context_length}" in window.status.gauge.text()
+    assert f"{cursor} / {window.studio.controller.state.info.context_length}" in window.status.gauge.text()
     assert window.text._page.text.pending == frame(window).choice.token
 
 
@@ -140,7 +140,7 @@ def test_clicking_a_token_rewinds_to_the_distribution_it_came_from(window: MainW
 def test_play_pause_and_speed(window: MainWindow, qtbot: QtBot) -> None:
     press(qtbot, window, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: frame(window).step > 5, timeout=WAIT)
-    assert window.studio.controller.playing
+    assert window.studio.controller.state.playing
     assert window.commands["play"].text() == "Pause"
     press(qtbot, window, Qt.Key.Key_Space)
     assert window.commands["play"].text() == "Play", "at once"
@@ -155,7 +155,7 @@ def test_a_second_press_pauses_however_quick(window: MainWindow, qtbot: QtBot) -
     press(qtbot, window, Qt.Key.Key_Space)
     column = window.studio.engine.workbench.columns["main"]
     qtbot.waitUntil(lambda: column.playing is None and window.status.text() == "Ready", timeout=WAIT)
-    assert not window.studio.controller.playing
+    assert not window.studio.controller.state.playing
     assert window.commands["play"].text() == "Play"
 
 
@@ -165,7 +165,7 @@ def test_surplus_moves_do_not_deafen_the_keys(window: MainWindow, qtbot: QtBot) 
         press(qtbot, window, Qt.Key.Key_Left)
         qtbot.wait(1)
     qtbot.waitUntil(lambda: page(window)[1] == 1, timeout=WAIT)
-    qtbot.waitUntil(lambda: window.studio.controller._waiting == 0, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.studio.controller.state.waiting == 0, timeout=WAIT)
     after(qtbot, window, lambda: press(qtbot, window, Qt.Key.Key_Right))
     assert page(window)[1] == 2
 
@@ -188,8 +188,8 @@ def test_the_page_holds_every_token_of_a_fast_play(window: MainWindow, qtbot: Qt
     qtbot.waitUntil(lambda: "context is full" in window.notice.text(), timeout=WAIT)
     tokens, cursor = page(window)
     assert [t.token.id for t in tokens] == session.tree.ids
-    assert cursor == window.studio.controller.info.context_length
-    assert not window.studio.controller.playing
+    assert cursor == window.studio.controller.state.info.context_length
+    assert not window.studio.controller.state.playing
 
 
 def test_a_setting_changes_the_chart_and_not_the_text(window: MainWindow, qtbot: QtBot) -> None:
@@ -270,7 +270,7 @@ def test_a_failed_load_without_a_text_brings_the_prompt_editor_back(
     open_studio: Callable[..., MainWindow], llama: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
     window = open_studio("--model", str(llama))
-    qtbot.waitUntil(lambda: window.studio.controller.info is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.studio.controller.state.info is not None, timeout=WAIT)
     window.studio.controller.open_model(str(tmp_path / "nothing"))
     qtbot.waitUntil(lambda: "nothing" in window.notice.text(), timeout=WAIT)
     assert window.text.editing
@@ -285,7 +285,7 @@ def test_typing_while_a_model_loads_loses_no_letter(
     qtbot.waitUntil(editor.isVisible)
     window.studio.controller.open_model(str(llama))
     typed = ""
-    while window.studio.controller.info is None:
+    while window.studio.controller.state.info is None:
         qtbot.keyClicks(editor, "a b ")
         typed += "a b "
         qtbot.wait(20)
@@ -309,7 +309,7 @@ def test_another_model_takes_over_the_prompt(window: MainWindow, gpt2: Path, qtb
     qtbot.waitUntil(lambda: "gpt2" in window.windowTitle() and frame(window) is not None, timeout=WAIT)
     tokens, _ = page(window)
     assert "".join(t.token.text for t in tokens) == "The cat sat on"
-    assert window.studio.controller.settings.recent_models[0] == str(gpt2)
+    assert window.studio.controller.state.settings.recent_models[0] == str(gpt2)
 
 
 def test_a_model_that_cannot_be_opened_leaves_everything_usable(
@@ -398,7 +398,7 @@ def test_what_was_set_is_remembered(open_studio: Callable[..., MainWindow], llam
     file.save(replace(Settings(), seed=123, decoding=mix))
     _, window = build(["--model", str(llama)])
     window.show()
-    qtbot.waitUntil(lambda: window.studio.controller.info is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.studio.controller.state.info is not None, timeout=WAIT)
     assert window.toolbar.seed() == 123
     assert window.decoding.settings().method == "greedy"
     window.commands["toggle_timeline"].setChecked(False)
