@@ -116,7 +116,7 @@ def arithmetic(logit: float, log_normalizer: float, probability: float) -> str:
     result = percent(probability)
     if not (math.isfinite(logit) and math.isfinite(log_normalizer)):
         return result
-    for decimals in range(3, 13):
+    for decimals in range(3, 17):
         left, right = f"{logit:.{decimals}f}", f"{log_normalizer:.{decimals}f}"
         # Decimal figures subtracted as they stand: a float difference has digits that nobody sees.
         exponent = round(float(left) - float(right), decimals)

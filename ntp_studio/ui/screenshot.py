@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from time import monotonic
 
 from PySide6.QtCore import QEventLoop
 from PySide6.QtWidgets import QApplication
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from ntp_studio import messages as m
 from ntp_studio.core.types import StudioError
 from ntp_studio.settings import Settings
+from ntp_studio.ui.controller import Controller
 
 
 class ScreenshotFailed(StudioError):
@@ -29,8 +31,7 @@ def take(options: argparse.Namespace) -> int:
     from ntp_studio.ui.app import _build
 
     app, window = _build(options, Settings(theme=options.theme or "light"))
-    studio = window.studio  # type: ignore[attr-defined]
-    controller = studio.controller
+    controller: Controller = window.studio.controller  # type: ignore[attr-defined]
     try:
         window.resize(*options.size)
         window.show()
@@ -45,20 +46,16 @@ def take(options: argparse.Namespace) -> int:
         if not window.grab().save(options.screenshot):
             raise ScreenshotFailed(f"{options.screenshot} cannot be written; choose another place.")
     finally:
-        studio.shutdown()
+        window.studio.shutdown()  # type: ignore[attr-defined]
     return 0
 
 
-def _take_steps(app: QApplication, controller: object, steps: int) -> None:
+def _take_steps(app: QApplication, controller: Controller, steps: int) -> None:
     for _ in range(steps):
-        before = controller.state.frame  # type: ignore[attr-defined]
-        if controller.window.notice.text():  # type: ignore[attr-defined]
-            break
-        controller.engine.send(m.Step())  # type: ignore[attr-defined]
-        _wait(
-            app,
-            lambda before=before: controller.state.frame is not before or bool(controller.window.notice.text()),  # type: ignore
-        )
+        before = controller.state.frame
+        controller.engine.send(m.Step())
+        while controller.state.frame is before and not controller.window.notice.text():
+            app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
 
 
 def _wait(app: QApplication, done: Callable[[], bool]) -> None:
@@ -68,8 +65,6 @@ def _wait(app: QApplication, done: Callable[[], bool]) -> None:
 
 def _rest(app: QApplication, milliseconds: int = 150) -> None:
     """Let throttled views draw their last state."""
-    from time import monotonic
-
     end = monotonic() + milliseconds / 1000
     while monotonic() < end:
         app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)

@@ -90,6 +90,15 @@ def test_the_arithmetic_printed_gives_the_result_printed(normalizer: float, surp
     assert checked == found[3].replace("=", "") + found[4] == percent(probability)
 
 
+@pytest.mark.parametrize("surprisal", [0.0, 4e-13, 9.99e-10, 1e-9, 1.0000003e-9, 1.1e-9, 3e-8])
+def test_the_arithmetic_next_to_certainty(surprisal: float) -> None:
+    probability = math.exp(-surprisal)
+    found = re.fullmatch(r"e\^\(([\d.]+) − ([\d.]+)\) ([=>]) (.+)", arithmetic(5.0 - surprisal, 5.0, probability))
+    assert found is not None
+    checked = percent(float((Decimal(found[1]) - Decimal(found[2])).exp()))
+    assert checked == found[3].replace("=", "") + found[4] == percent(probability)
+
+
 def test_the_arithmetic_has_three_decimals_where_they_do() -> None:
     assert arithmetic(17.52, 19.333, math.exp(17.52 - 19.333)) == "e^(17.520 − 19.333) = 16.3%"
     assert arithmetic(36.8567, 36.8584, math.exp(-0.0017)) == "e^(36.8567 − 36.8584) = 99.8%"
