@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
@@ -60,7 +60,10 @@ class _Window(QDialog):
 
     @Slot()
     def present(self) -> None:
-        """Show it, or bring it to the front."""
+        """Show it as large as what is in it, or bring it to the front."""
+        self._inside.ensurePolished()
+        wanted = self._inside.sizeHint() + QSize(20, 4)
+        self.resize(wanted.expandedTo(self.minimumSize()).boundedTo(self.screen().availableSize() * 0.95))
         self.show()
         self.raise_()
         self.activateWindow()
@@ -84,7 +87,6 @@ class KeysDialog(_Window):
                 self._add_group(column, actions.groups[index])
             column.addStretch(1)
             row.addLayout(column)
-        self.resize(980, 440)
 
     def _add_group(self, column: QVBoxLayout, group: ActionGroup) -> None:
         column.addWidget(_label(group.title.upper(), "heading"))
@@ -158,4 +160,4 @@ class AboutDialog(_Window):
             grid.addWidget(terms, line, 2)
         column.addLayout(grid)
         column.addStretch(1)
-        self.resize(640, 440)
+        self.setMinimumWidth(560)

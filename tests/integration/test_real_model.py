@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
+from ntp_studio.cli import main
 from ntp_studio.core import checkpoints
 from ntp_studio.core.decoding import settings_from_names
 from ntp_studio.core.model import LanguageModel
@@ -88,6 +90,15 @@ def test_the_chat_template_is_the_models_own(smol: LanguageModel) -> None:
         session.step()
     assert "Paris" in smol.tokens.text(session.token_ids)
     assert session.stopped == "eos"
+
+
+def test_inspect_opens_it(real_model: Path, reference, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["inspect", "--model", str(real_model), "--prompt", PROMPT, "--steps", "32", "--greedy", "--json"]
+    assert main([*arguments, "--dtype", "float32", "--device", "cpu"]) == 0
+    model, *steps, end = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (model["format"], model["architecture"], model["vocab_size"]) == ("gguf", "llama", 49152)
+    assert end["token_ids"] == generate(reference, end["prompt_token_ids"], 32, do_sample=False)
+    assert len(steps) == len(end["token_ids"])
 
 
 def test_the_window_opens_it(real_model: Path, qtbot) -> None:
