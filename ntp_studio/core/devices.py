@@ -176,15 +176,6 @@ def _cgroup_cpus() -> int | None:
     return min(quotas, default=None)
 
 
-def synchronize(device: str) -> None:
-    """Wait until the device has done all the work queued on it, so that a clock read next tells the truth."""
-    if device == "cpu":
-        return
-    import torch
-
-    (torch.cuda if device == "cuda" else torch.mps).synchronize()
-
-
 def empty_cache(device: str) -> None:
     """Hand memory back that torch keeps for later on that device. A no-op on the CPU."""
     if device == "cpu":

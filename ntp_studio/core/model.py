@@ -117,7 +117,7 @@ class LanguageModel:
         with _failures(self):
             position = keep
             while position < len(ids):
-                if cancelled is not None and cancelled():
+                if cancelled is not None and len(ids) - keep > 1 and cancelled():  # one token is not worth it
                     raise Cancelled("Reading the prompt was cancelled.")
                 end = min(position + CHUNK, len(ids)) if self._keeps_cache else len(ids)
                 wants_scores = score_from is not None and end >= score_from

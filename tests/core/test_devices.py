@@ -146,7 +146,6 @@ def test_threads_of_choice(container: Path, monkeypatch: pytest.MonkeyPatch, val
 def test_real_figures_are_sane() -> None:
     assert 0 < devices.free_memory("cpu") <= psutil.virtual_memory().total
     assert devices.cpu_threads() >= 1
-    devices.synchronize("cpu")
     devices.empty_cache("cpu")
     devices.give_back_caches()
 
@@ -157,7 +156,6 @@ def test_real_card() -> None:
     assert placement.device == "cuda"
     before = devices.free_memory("cuda")
     block = torch.ones(64 * 1024 * 1024, dtype=torch.uint8, device="cuda")
-    devices.synchronize("cuda")
     assert devices.free_memory("cuda") <= before - block.nbytes
     del block
     devices.empty_cache("cuda")
