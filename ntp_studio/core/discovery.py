@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from ntp_studio import resources
+from ntp_studio import assets
 from ntp_studio.core.checkpoints import look
 from ntp_studio.core.checkpoints.files import read_json
 from ntp_studio.core.checkpoints.huggingface import weight_files
@@ -78,7 +78,7 @@ def bundled() -> Path | None:
 
 
 def _bundled() -> list[Path]:
-    entries = _entries(resources.folder("models"))
+    entries = _entries(assets.folder("models"))
     return [entry for entry in entries if entry.suffix == ".gguf" or (entry.is_dir() and any(_entries(entry)))]
 
 

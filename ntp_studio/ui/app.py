@@ -42,7 +42,7 @@ except ImportError as error:  # a system library that Qt is linked against
 
 from dataclasses import replace
 
-from ntp_studio import __version__, resources
+from ntp_studio import __version__
 from ntp_studio import messages as m
 from ntp_studio.engine import Engine
 from ntp_studio.ui.bridge import Bridge
@@ -139,7 +139,7 @@ def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApp
     app.setApplicationDisplayName("NTP Studio")
     app.setApplicationVersion(__version__)
     app.setDesktopFileName("ntp-studio")
-    app.setWindowIcon(QIcon(str(resources.folder("icons") / "ntp-studio.svg")))
+    app.setWindowIcon(QIcon(str(assets.folder("icons") / "ntp-studio.svg")))
     remember = settings is None
     chosen = settings_file.load() if settings is None else settings
     changes = {"theme": options.theme, "seed": options.seed}
