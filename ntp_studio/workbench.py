@@ -194,7 +194,8 @@ class Workbench:
         try:
             # Only the end of the program cancels this: a person who cancels twice must not lose the model for it.
             session.model = self._load(column, command, session.model.info.name, self._cancellation.closed)
-        except StudioError as error:
+        except Exception as error:  # whatever it is, the window must know that there is no model now
+            log.exception("the model that was open before could not be loaded again")
             self._emit(m.LoadFailed(command.path, str(error), False, model=column.id))
             return
         column.session = session

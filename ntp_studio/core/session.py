@@ -233,7 +233,7 @@ class Session:
         """Start the random stream of this seed at this place (and, on a restart, after the prompt)."""
         self._first = StreamPlace(seed)
         if self.tree.ids:
-            self.tree.here.luck = self._first
+            self.tree.here.seeded = self._first
 
     # -- the distribution
 
@@ -318,4 +318,4 @@ class Session:
         return reading.logits
 
     def _luck_at(self, node: Node) -> StreamPlace:
-        return node.luck or self._first
+        return node.seeded or node.luck or self._first

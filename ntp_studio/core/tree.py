@@ -17,7 +17,8 @@ from ntp_studio.core.types import DecodingSettings, Origin, StudioError, TokenSc
 class Node:
     """One token of the tree. `score` is how it fared in the distribution it was taken from (None: it had no context),
     `taken_at` and `taken_with` the stream's place and the settings then (None: it is the prompt's), and `luck` the
-    stream's place for the token after it (None, inside the prompt: the stream's beginning)."""
+    stream's place for the token after it (None, inside the prompt: the stream's beginning). `seeded` is where a person
+    began another stream here; it goes before `luck` and stays until a restart."""
 
     id: int
     parent: Node | None
@@ -27,6 +28,7 @@ class Node:
     processed_probability: float | None = None
     template: bool = False
     luck: StreamPlace | None = None
+    seeded: StreamPlace | None = None
     taken_at: StreamPlace | None = None
     taken_with: DecodingSettings | None = None
     children: list[Node] = field(default_factory=list)
@@ -123,8 +125,10 @@ class Tree:
 
     def restart(self) -> None:
         """Back to the prompt alone. What was there stays in the tree: taking the same first token brings it back."""
-        for node in self.prompt:
-            node.ahead = node.luck = None
+        for node in self.nodes:
+            node.seeded = None
+        if self.prompt:
+            self.prompt[-1].ahead = None
         for node, following in itertools.pairwise(self.prompt):
             node.ahead = following
         self.line = list(self.prompt)

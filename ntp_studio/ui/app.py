@@ -42,7 +42,7 @@ except ImportError as error:  # a system library that Qt is linked against
 
 from dataclasses import replace
 
-from ntp_studio import __version__
+from ntp_studio import __version__, assets
 from ntp_studio import messages as m
 from ntp_studio.engine import Engine
 from ntp_studio.ui.bridge import Bridge
@@ -92,6 +92,8 @@ class Studio(QObject):
             font.setPointSizeF(self._font_size * zoom)
             self.app.setFont(font)
             self.theme.changed.emit()  # every widget sets its own fonts anew
+            if self.window.isVisible():  # at the start the columns are as they were left
+                self.window.make_room(zoom)
 
     @Slot()
     def start(self) -> None:

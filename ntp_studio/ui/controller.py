@@ -115,6 +115,8 @@ class Controller(QObject):
         self.engine.send(m.SetPrompt(text, chat))
         if self.state.info is None and not self.state.loading:
             self.window.notice.show_text(self.tr("The prompt is kept. Open a model, and it will read it."))
+        elif self.state.loading:
+            self.window.status.show_message(self.tr("The prompt is read as soon as the model is loaded."))
 
     @Slot(str, bool)
     def _prompt_edited(self, text: str, chat: bool) -> None:

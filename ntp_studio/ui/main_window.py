@@ -78,6 +78,12 @@ class MainWindow(QMainWindow):
             self.commands[action].setChecked(shown)
             self.show_panel(panel, shown)
 
+    def make_room(self, zoom: float) -> None:
+        """Widen the side columns for larger text, as far as the window allows."""
+        total = sum(self.splitter.sizes())
+        left, right = min(296 * zoom, 0.25 * total), min(454 * zoom, 0.4 * total)
+        self.splitter.setSizes([round(left), round(total - left - right), round(right)])
+
     def show_panel(self, panel: str, shown: bool) -> None:
         """Show or hide `decoding`, `next` or `timeline`."""
         if panel == "timeline":

@@ -7,6 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ntp_studio.ui.style import set_property
+from ntp_studio.ui.typing_guard import let_go
 
 
 class MessageCard(QFrame):
@@ -56,8 +57,10 @@ class MessageCard(QFrame):
         """`reopen` names the model to open again; empty when there is none."""
         self._title.setText(title)
         self._hint.setText(hint)
-        self._button.setVisible(open_model)
-        self._again.setVisible(bool(reopen))
+        for button, shown in ((self._button, open_model), (self._again, bool(reopen))):
+            if not shown and button.hasFocus():
+                let_go(button)  # else Qt gives the focus to some other button, which Space would press
+            button.setVisible(shown)
         self._name = reopen
         self._again.setAccessibleName(self.tr("Open {0} again").format(reopen))
         set_property(self._button, "primary", not reopen)

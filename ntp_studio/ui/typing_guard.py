@@ -5,6 +5,7 @@ A click anywhere else ends the typing.
 
 from __future__ import annotations
 
+import shiboken6
 from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QWindow
 from PySide6.QtWidgets import (
@@ -93,7 +94,8 @@ class TypingGuard(QObject):
             now.installEventFilter(self)
         handle = now.window().windowHandle() if now is not None and is_text_field(now) else None
         if handle is not self._handle:
-            if self._handle is not None:
+            # A dialog that deletes itself takes its window with it before the focus has moved on.
+            if self._handle is not None and shiboken6.isValid(self._handle):
                 self._handle.removeEventFilter(self)
                 self._handle.destroyed.disconnect(self._handle_gone)
             if handle is not None:
@@ -103,7 +105,8 @@ class TypingGuard(QObject):
 
     @Slot()
     def _handle_gone(self) -> None:
-        self._handle = None
+        if self._handle is not None and not shiboken6.isValid(self._handle):
+            self._handle = None
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._handle:

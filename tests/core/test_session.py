@@ -172,6 +172,29 @@ def test_rewind_branch_and_return() -> None:
     assert session.token_ids == first
 
 
+def test_a_new_seed_holds_when_its_place_is_left_and_reached_again() -> None:
+    lm = tiny.model("llama")
+    session = lm.start(PROMPT, seed=3)
+    for _ in range(4):
+        session.step()
+    session.set_seed(99)
+    shown = session.frame()
+    session.back()
+    session.step()
+    again = session.frame()
+    assert (again.draw, again.choice) == (shown.draw, shown.choice)
+    assert (again.draw.seed, again.draw.position) == (99, 0)
+    session.step()
+    assert (session.frame().draw.seed, session.frame().draw.position) == (99, 1)
+    session.restart()
+    for _ in range(6):
+        session.step()
+    fresh = lm.start(PROMPT, seed=99)
+    for _ in range(6):
+        fresh.step()
+    assert session.token_ids == fresh.token_ids, "after a restart it is as if the seed had been there from the start"
+
+
 def test_branching_off_inside_the_prompt() -> None:
     lm = tiny.model("gpt2")
     session = lm.start(PROMPT, seed=1)

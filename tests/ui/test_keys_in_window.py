@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
@@ -14,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from ntp_studio.settings import Settings
 from ntp_studio.ui.app import build
 from ntp_studio.ui.main_window import MainWindow
+from ntp_studio.ui.typing_guard import TypingGuard
 from ntp_studio.ui.value_editor import ValueEditor
 from tests import checkpoint_makers
 
@@ -147,3 +149,22 @@ def test_a_click_elsewhere_keeps_what_was_typed_as_a_value(window: MainWindow, q
     assert not editor.hasFocus()
     (stage,) = (s for s in window.decoding.settings().stages if s.name == "temperature")
     assert dict(stage.values) == {"temperature": 2.0}
+
+
+def test_a_window_that_is_gone_before_the_focus_moves_on_does_no_harm(qtbot: QtBot) -> None:
+    """As a file dialog's when a path was typed and Enter pressed: its window is deleted with the focus in it."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    guard = TypingGuard(app)
+    first, second = QLineEdit(), QLineEdit()
+    for line in (first, second):
+        qtbot.addWidget(line)
+        line.show()
+    guard._focus_changed(None, first)
+    handle = first.windowHandle()
+    assert guard._handle is handle
+    handle.destroyed.disconnect(guard._handle_gone)  # it comes too late
+    first.destroy()
+    assert not shiboken6.isValid(handle)
+    guard._focus_changed(first, second)
+    assert guard._handle is second.windowHandle(), "the next field is watched"

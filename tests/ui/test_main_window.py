@@ -261,7 +261,7 @@ def test_the_reason_of_a_failed_load_stays_on_screen(
     before = frame(window)
     window.studio.controller.open_model(str(broken))
     qtbot.waitUntil(lambda: frame(window) not in (before, None), timeout=WAIT)
-    assert "weights" in window.notice.text()
+    assert "Weights of broken" in window.notice.text()
     assert page(window) == text
     assert "tiny-llama" in window.windowTitle()
 

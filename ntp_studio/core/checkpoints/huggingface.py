@@ -234,7 +234,7 @@ def check_report(report: dict[str, Any], name: str) -> tuple[str, ...]:
     missing = sorted(report["missing_keys"])
     if missing:
         raise CheckpointError(
-            f"{len(missing)} weights of {name} are missing from its files ({_few(missing)}), so it would run on noise; "
+            f"Weights of {name} are missing from its files ({_few(missing)}), so it would run on noise; "
             "download the model again."
         )
     mismatched = sorted(str(key[0] if isinstance(key, tuple) else key) for key in report.get("mismatched_keys") or ())
