@@ -12,7 +12,7 @@ from ntp_studio.ui.glyphs import paint_glyph
 from ntp_studio.ui.panel_labels import mono_like
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
-from ntp_studio.ui.typing_guard import let_go
+from ntp_studio.ui.typing_guard import claims_escape, let_go
 
 
 class SeedEdit(QLineEdit):
@@ -48,11 +48,7 @@ class SeedEdit(QLineEdit):
             QTimer.singleShot(0, self, self.selectAll)
 
     def event(self, event: QEvent) -> bool:
-        override = event.type() == QEvent.Type.ShortcutOverride
-        if override and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            event.accept()
-            return True
-        return super().event(event)
+        return claims_escape(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -7,6 +7,7 @@ from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent, QPainter, QPen, QPi
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.typing_guard import claims_escape
 
 DEBOUNCE_MS = 80
 
@@ -86,12 +87,7 @@ class TokenFilter(QLineEdit):
             self.filter_changed.emit(self.text())
 
     def event(self, event: QEvent) -> bool:
-        # Escape is the window's key for "stop", but not while a person looks for a token.
-        override = event.type() == QEvent.Type.ShortcutOverride
-        if override and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            event.accept()
-            return True
-        return super().event(event)
+        return claims_escape(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()

@@ -71,6 +71,19 @@ def let_go(widget: QWidget) -> None:
         window.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
+def claims_escape(event: QEvent) -> bool:
+    """For a text field's `event`: whether this was the question who gets Escape, answered: the field, which takes back
+    what was typed; else it is the window's key for "stop"."""
+    if (
+        event.type() == QEvent.Type.ShortcutOverride
+        and isinstance(event, QKeyEvent)
+        and event.key() == Qt.Key.Key_Escape
+    ):
+        event.accept()
+        return True
+    return False
+
+
 class TypingGuard(QObject):
     """Lets the focused widget have its own keys before they act as shortcuts, and ends typing at a click elsewhere.
 

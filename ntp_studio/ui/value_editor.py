@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QDoubleSpinBox, QW
 
 from ntp_studio.ui.panel_labels import mono_like
 from ntp_studio.ui.parameter_slider import Range, display_step
-from ntp_studio.ui.typing_guard import let_go
+from ntp_studio.ui.typing_guard import claims_escape, let_go
 
 
 class ValueEditor(QDoubleSpinBox):
@@ -66,12 +66,7 @@ class ValueEditor(QDoubleSpinBox):
         return super().valueFromText(text.replace(",", "."))
 
     def event(self, event: QEvent) -> bool:
-        # Escape is the window's key for "stop" unless it takes back what was typed here.
-        override = event.type() == QEvent.Type.ShortcutOverride
-        if override and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            event.accept()
-            return True
-        return super().event(event)
+        return claims_escape(event) or super().event(event)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

@@ -19,13 +19,6 @@ from tests.ui.frames import WORDS, make_frame
 
 
 @pytest.fixture
-def theme(qapp: QApplication) -> Theme:
-    theme = Theme()
-    theme.choose("light")
-    return theme
-
-
-@pytest.fixture
 def chart(qtbot: QtBot, theme: Theme) -> CandidateChart:
     chart = CandidateChart(theme)
     qtbot.addWidget(chart)

@@ -8,7 +8,6 @@ import math
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from ntp_studio.ui.draw_strip import segments
@@ -16,13 +15,6 @@ from ntp_studio.ui.next_token_panel import NextTokenPanel
 from ntp_studio.ui.panel_labels import mono_like
 from ntp_studio.ui.theme import DARK, LIGHT, Theme
 from tests.ui.frames import WORDS, make_frame
-
-
-@pytest.fixture
-def theme(qapp: QApplication) -> Theme:
-    theme = Theme()
-    theme.choose("light")
-    return theme
 
 
 @pytest.fixture

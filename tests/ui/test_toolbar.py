@@ -50,13 +50,6 @@ class Window(QMainWindow):
 
 
 @pytest.fixture
-def theme(qapp: QApplication) -> Theme:
-    theme = Theme()
-    theme.choose("light")
-    return theme
-
-
-@pytest.fixture
 def bar(qtbot: QtBot, theme: Theme) -> Toolbar:
     window = Window(theme)
     qtbot.addWidget(window)
