@@ -195,6 +195,19 @@ def test_a_new_seed_holds_when_its_place_is_left_and_reached_again() -> None:
     assert session.token_ids == fresh.token_ids, "after a restart it is as if the seed had been there from the start"
 
 
+def test_a_restart_forgets_where_seeds_were_set() -> None:
+    lm = tiny.model("llama")
+    session, fresh = lm.start(PROMPT, seed=3), lm.start(PROMPT, seed=3)
+    for _ in range(4):
+        session.step()
+    session.set_seed(3)  # its stream begins anew here: the text goes on another way than a fresh one
+    session.restart()
+    for _ in range(8):
+        session.step()
+        fresh.step()
+    assert session.token_ids == fresh.token_ids
+
+
 def test_branching_off_inside_the_prompt() -> None:
     lm = tiny.model("gpt2")
     session = lm.start(PROMPT, seed=1)
