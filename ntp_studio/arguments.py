@@ -9,7 +9,7 @@ from typing import NoReturn
 from ntp_studio import __version__
 from ntp_studio.core.types import DEFAULT_SEED
 
-COMMANDS = ("inspect", "models", "bench")
+COMMANDS = ("inspect", "models", "train", "evaluate", "bench")
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,7 +34,7 @@ def _common(parser: argparse.ArgumentParser, *, repeated_model: bool = False) ->
 def window_parser() -> Parser:
     parser = Parser(
         prog="ntp-studio",
-        description="Watch a language model choose its next token. Commands: inspect, models, bench; without one, "
+        description="Watch a language model choose its next token. Commands: inspect, models, train, evaluate, bench; without one, "
         "the window opens.",
     )
     parser.add_argument("--version", action="version", version=f"ntp-studio {__version__}")
@@ -80,11 +80,79 @@ def command_parser() -> Parser:
     p = commands.add_parser("models", help="what can be opened here", prog="ntp-studio models")
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     p.add_argument("--debug", action="store_true")
+    _train(commands.add_parser("train", help="train a GPT on text files", prog="ntp-studio train"))
+    p = commands.add_parser("evaluate", help="measure a model on held-out text", prog="ntp-studio evaluate")
+    _common(p)
+    p.add_argument("texts", nargs="+", metavar="TEXT", help="UTF-8 text files")
+    p.add_argument(
+        "--held-out", type=share, default=0.05, metavar="SHARE", help="of each text's end to measure on (default 0.05)"
+    )
+    p.add_argument("--context", type=some, metavar="TOKENS", help="length of a window (default: the model's context)")
+    p.add_argument("--json", action="store_true", help="one JSON object")
     p = commands.add_parser("bench", help="measure the studio against the bare model", prog="ntp-studio bench")
     _common(p)
     p.add_argument("--tokens", type=some, default=60, metavar="N", help="how many tokens per figure (default 60)")
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
+
+
+def _train(p: argparse.ArgumentParser) -> None:
+    """The words of `train`; their names are the fields of the recipe, which also holds their defaults."""
+    p.add_argument("texts", nargs="*", metavar="TEXT", help="UTF-8 text files to learn from")
+    p.add_argument("--output", metavar="FOLDER", help="where the model and its checkpoints go; must be new or empty")
+    p.add_argument("--resume", metavar="FOLDER", help="go on with the interrupted run in this folder")
+    g = p.add_argument_group("what is trained")
+    g.add_argument("--base", metavar="PATH", help="a checkpoint to train on; without it, a GPT-2 from scratch")
+    g.add_argument("--scope", choices=("all", "last", "lora"), default="all", help="of the base's weights (default all)")
+    g.add_argument("--last-blocks", type=some, metavar="N", help="how many blocks --scope last trains (default 2)")
+    g.add_argument("--lora-rank", type=some, metavar="N", help="of the matrices of --scope lora (default 8)")
+    g.add_argument("--layers", type=some, metavar="N", help="from scratch: blocks (default 4)")
+    g.add_argument("--width", type=some, metavar="N", help="from scratch: size of the hidden state (default 256)")
+    g.add_argument("--heads", type=some, metavar="N", help="from scratch: attention heads (default 4)")
+    g.add_argument("--context", type=some, metavar="TOKENS", help="length of a block (default 256)")
+    g.add_argument("--vocab-size", type=some, metavar="N", help="from scratch: tokens of the vocabulary (default 2048)")
+    g.add_argument("--dropout", type=float, metavar="SHARE", help="(default 0)")
+    g = p.add_argument_group("how it is trained")
+    g.add_argument("--steps", type=some, metavar="N", help="updates of the weights")
+    g.add_argument("--epochs", type=float, metavar="N", help="instead of --steps: passes over the text (default 1)")
+    g.add_argument("--batch-size", type=some, metavar="N", help="blocks in an update (default 16)")
+    g.add_argument("--optimizer", choices=("adamw", "muon"), help="(default adamw)")
+    g.add_argument(
+        "--learning-rate", type=float, metavar="X", help="at its highest (default 1e-3; 5e-5 on a base, 2e-4 for LoRA)"
+    )
+    g.add_argument("--warmup-steps", type=whole_number, metavar="N", help="of a rising learning rate (default 50)")
+    g.add_argument("--weight-decay", type=float, metavar="X", help="(default 0.1; 0.01 on a base)")
+    g.add_argument("--clip", type=float, metavar="X", help="longest gradient (default 1)")
+    g.add_argument("--seed", type=seed, help=f"the same seed, the same run on one machine (default {DEFAULT_SEED})")
+    g.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"))
+    g.add_argument("--precision", choices=("auto", "float32", "bfloat16"), help="of the forward pass (default auto)")
+    g = p.add_argument_group("what is measured and kept")
+    g.add_argument("--held-out", type=float, metavar="SHARE", help="of each text's end, not trained on (default 0.05)")
+    g.add_argument("--evaluate-every", type=some, metavar="N", help="steps (default 100)")
+    g.add_argument(
+        "--checkpoint-steps", type=steps_list, metavar="A,B,…", help="keep the weights after these steps, e.g. 20,100,500"
+    )
+    g.add_argument("--checkpoint-every", type=some, metavar="N", help="keep the weights every N steps")
+    g.add_argument(
+        "--patience", type=some, metavar="N", help="stop early after N evaluations without a better one, and keep the best"
+    )
+    g.add_argument("--save-dtype", choices=("float32", "float16", "bfloat16"), help="of the files (default float32)")
+    p.add_argument("--json", action="store_true", help="one JSON object a step")
+    p.add_argument("--debug", action="store_true", help="log what happens, with tracebacks")
+
+
+def steps_list(text: str) -> tuple[int, ...]:
+    return tuple(some(part.strip()) for part in text.split(",") if part.strip())
+
+
+def share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share: more than 0, at most 1")
+    return value
 
 
 def whole_number(text: str) -> int:

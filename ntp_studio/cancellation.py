@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-LOADING, READING = "loading", "reading"
+LOADING, READING, TRAINING = "loading", "reading", "training"
 
 
 class Cancellation:

@@ -31,6 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return models(options)
         if command == "bench":
             return bench(options)
+        if command in ("train", "evaluate"):
+            from ntp_studio import training_cli
+
+            return training_cli.train(options) if command == "train" else training_cli.evaluate(options)
         from ntp_studio.ui.app import run
 
         return run(options)

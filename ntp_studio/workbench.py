@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ntp_studio.core.model import LanguageModel
     from ntp_studio.core.session import Session
 from ntp_studio.core.tree import Node
+from ntp_studio.training_desk import TrainingDesk
 
 log = logging.getLogger(__name__)
 MEMORY_EVERY = 1.0  # seconds
@@ -77,9 +78,13 @@ class Workbench:
         self.columns: dict[str, Column] = {}
         self._number = 0  # of the command being carried out
         self._memory_told = 0.0
+        self.training = TrainingDesk(emit, cancellation)
 
     def carry_out(self, number: int, command: m.Command) -> None:
         self._number = number
+        if self.training.takes(command):
+            self.training.carry_out(number, command)
+            return
         column = self.columns.setdefault(command.model, Column(command.model))
         if column.lost is not None and not isinstance(command, m.LoadModel | m.CloseModel):
             self._go_back_to(column)
@@ -106,8 +111,8 @@ class Workbench:
             self._emit(m.Trouble(text, model=column.id))
 
     def advance(self) -> bool:
-        """Bring back models lost to a failed load, then one token of every column that plays and is due. False if there
-        was nothing to do."""
+        """Bring back models lost to a failed load, then one token of every column that plays and is due, then one update
+        of the model in training. False if there was nothing to do."""
         worked = False
         for column in list(self.columns.values()):
             if self._cancellation.closed():
@@ -118,14 +123,17 @@ class Workbench:
                 worked = True
                 with self._telling(column):
                     self._play_one(column, column.playing)
-        return worked
+        return self.training.advance() or worked
 
     def until_due(self) -> float | None:
         """Seconds until a column wants its next token, None if none plays."""
+        if self.training.running:
+            return 0.0
         due = [c.playing.due for c in self.columns.values() if c.playing is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def release_all(self) -> None:
+        self.training.close()
         for column in self.columns.values():
             self._release(column)
 
