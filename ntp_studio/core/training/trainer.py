@@ -230,7 +230,8 @@ class Trainer:
 
     def _look_and_keep(self, update: Update) -> Update:
         held_out, checkpoint = None, None
-        if self.step % self.recipe.evaluate_every == 0 or self.step == self.total_steps:
+        due = self.step in self._checkpoints or self.step == self.total_steps
+        if due or self.step % self.recipe.evaluate_every == 0:
             held_out = self.evaluate(quick=True)
             self._compare(held_out)
         if self.step in self._checkpoints:
