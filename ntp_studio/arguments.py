@@ -9,6 +9,9 @@ from typing import NoReturn
 from ntp_studio import __version__
 from ntp_studio.core.types import DEFAULT_SEED
 
+# These say the same as the core's tables, which are not imported here because they need NumPy.
+ORDERS = ("transformers", "llama.cpp", "koboldcpp", "webui")
+TEXT_SETTINGS = ("sequence_bias", "dry_sequence_breakers", "bad_words", "xtc_protect", "stop_strings", "stop_tokens")
 COMMANDS = ("inspect", "models", "train", "evaluate", "bench")
 
 
@@ -61,7 +64,8 @@ def _decoding(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=setting,
         metavar="NAME=VALUE",
-        help="a decoding setting, e.g. temperature=0.8; unset means off",
+        help="a decoding setting, e.g. temperature=0.8; unset means off. Several texts are a JSON array: "
+        """stop_strings='["END", "\\n\\n"]'""",
     )
     parser.add_argument("--chat", action="store_true", help="put the prompt into the model's chat template")
 
@@ -74,7 +78,9 @@ def command_parser() -> Parser:
     p.add_argument("--prompt", required=True)
     p.add_argument("--steps", type=whole_number, default=20, metavar="N", help="how many tokens (default 20)")
     p.add_argument("--top", type=whole_number, default=10, metavar="N", help="how many candidates to list (default 10)")
-    p.add_argument("--order", default="transformers", choices=("transformers",), help="order of the decoding stages")
+    p.add_argument(
+        "--order", default="transformers", choices=ORDERS, help="whose order of the stages (default transformers)"
+    )
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     _decoding(p)
     p = commands.add_parser("models", help="what can be opened here", prog="ntp-studio models")
@@ -193,11 +199,14 @@ def window_size(text: str) -> tuple[int, int]:
     return size
 
 
-def setting(text: str) -> tuple[str, float]:
+def setting(text: str) -> tuple[str, float | str]:
     name, separator, value = text.partition("=")
     if not separator:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    name = name.strip().replace("-", "_")
+    if name in TEXT_SETTINGS:
+        return name, value
     try:
-        return name.strip().replace("-", "_"), float(value)
+        return name, float(value)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{value!r} is not a number") from None

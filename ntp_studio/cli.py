@@ -60,7 +60,7 @@ def inspect(options: argparse.Namespace) -> int:
     from ntp_studio.core import checkpoints, report
     from ntp_studio.core.decoding import settings_from_names
 
-    decoding = settings_from_names(dict(options.settings), greedy=options.greedy)
+    decoding = settings_from_names(dict(options.settings), greedy=options.greedy, order=options.order)
     path = options.model or _default_model()
     model = checkpoints.load(path, device=options.device, dtype=options.dtype, progress=_progress_line(options))
     say = _json_line if options.json else print

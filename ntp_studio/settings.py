@@ -159,7 +159,11 @@ def _from_json(data: dict[str, Any]) -> Settings:
 
 def decoding_to_json(decoding: DecodingSettings) -> dict[str, Any]:
     """A decoding chain as plain JSON values, in its order."""
-    stages = [{"name": s.name, "enabled": s.enabled, "values": dict(s.values)} for s in decoding.stages]
+    stages: list[dict[str, Any]] = []
+    for s in decoding.stages:
+        stages.append({"name": s.name, "enabled": s.enabled, "values": dict(s.values)})
+        if s.texts:
+            stages[-1]["texts"] = {name: list(texts) for name, texts in s.texts}
     return {"method": decoding.method, "stages": stages}
 
 
@@ -177,6 +181,7 @@ def _stage_from_json(data: Any) -> StageSetting:
         _text(data["name"]),
         tuple((_text(name), _number(value)) for name, value in values.items()),
         _flag(data["enabled"]),
+        tuple((_text(name), _texts(texts)) for name, texts in _of_type(data.get("texts", {}), dict).items()),
     )
 
 

@@ -17,7 +17,8 @@ from ntp_studio.core.types import DecodingSettings, StudioError
 
 def decoding_event(index: int, settings: DecodingSettings) -> dict[str, Any]:
     """Settings that tokens were taken with; only the stages that were on, in their order."""
-    stages = [{"name": s.name} | dict(s.values) for s in settings.stages if s.enabled]
+    on = [s for s in settings.stages if s.enabled]
+    stages = [{"name": s.name} | dict(s.values) | {name: list(texts) for name, texts in s.texts} for s in on]
     return {"event": "decoding", "index": index, "method": settings.method, "stages": stages}
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ntp_studio.core.decoding import Chain, Context, Scores, Trace
 from ntp_studio.core.decoding.draw import RandomStream, StreamPlace, choose
 from ntp_studio.core.frames import build_frame, candidates_of
+from ntp_studio.core.lexicon import Lexicon
 from ntp_studio.core.model import LanguageModel, Reading
 from ntp_studio.core.tree import Node, Tree
 from ntp_studio.core.types import (
@@ -50,6 +51,7 @@ class Session:
         self.decoding = decoding or DecodingSettings()
         self._chain = Chain.of(self.decoding)
         self._stream = RandomStream(model.tokens.vocab_size)
+        self._lexicon = Lexicon(model.tokens, lambda: model.eos_ids)
         self._first = StreamPlace(seed)  # for the first token after the prompt
         self.tree = Tree()
         self._logits: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
@@ -83,8 +85,11 @@ class Session:
     @property
     def stopped(self) -> StopReason | None:
         """Why the text is at its end here, if it is."""
-        if self.place > self.tree.prompt_length and self.tree.ids[-1] in self.model.eos_ids:
-            return "eos"
+        if self.place > self.tree.prompt_length:
+            if self.tree.ids[-1] in self.model.eos_ids:
+                return "eos"
+            if self._chain.stops(self.tree.ids, self._context()):
+                return "stop"
         return "context" if self.place >= self.model.info.context_length else None
 
     def page(self) -> tuple[PageToken, ...]:
@@ -192,6 +197,8 @@ class Session:
                 f"The context is full: this model holds {self.model.info.context_length:,} tokens. Go back or restart."
             )
         luck = self._luck_at(here)
+        # Before the text grows: what stateful stages learn from this token depends on the distribution here.
+        state = self.trace().following(choice.token.id) if self._chain.stateful else here.state
         child = self.tree.grow(choice.token.id, origin)
         if child.origin != "prompt":
             child.origin = origin
@@ -200,6 +207,7 @@ class Session:
             child.taken_at, child.taken_with = luck, self.decoding
             # One draw further for every token, so that luck does not depend on what was forced, cut or looked at.
             child.luck = luck.following
+            child.state = state
         return child
 
     def back(self) -> bool:
@@ -255,7 +263,7 @@ class Session:
         if reading is None and self._untold is not None and node is self.tree.prompt[-1]:
             reading, self._untold = self._untold, None
             started -= reading.model_ms / 1000
-        trace = self._chain.run(scores, Context(self.tree.ids, self.tree.prompt_length))
+        trace = self._chain.run(scores, self._context())
         token_id, draw = choose(trace.result, self.decoding.method, self._stream, self._luck_at(node))
         return build_frame(
             self.model,
@@ -279,7 +287,18 @@ class Session:
 
     def trace(self) -> Trace:
         """One run of the chain at this place, every stage with what it left."""
-        return self._chain.run(self._scores_here()[0], Context(self.tree.ids, self.tree.prompt_length))
+        return self._chain.run(self._scores_here()[0], self._context())
+
+    def _context(self) -> Context:
+        """What the stages may know at this place."""
+        here = self.tree.here
+        return Context(
+            self.tree.ids,
+            self.tree.prompt_length,
+            vocabulary=self._lexicon,
+            coin=self._luck_at(here).coin,
+            state=here.state,
+        )
 
     def find(self, query: str, limit: int = 50) -> tuple[tuple[Candidate, ...], int]:
         """Vocabulary entries containing `query` with their figures here, whole matches first, then the likeliest;

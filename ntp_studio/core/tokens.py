@@ -101,6 +101,10 @@ class Tokens(ABC):
     def encode(self, text: str) -> list[int]:
         """The token ids of a text, with what the tokenizer adds by itself (a beginning-of-text token, say)."""
 
+    def encode_bare(self, text: str) -> list[int]:
+        """The token ids of a text in the middle of another: without what the tokenizer puts before or after."""
+        return self.encode(text)
+
     @abstractmethod
     def _bytes_of(self, token_id: int) -> tuple[bytes, bool] | None:
         """(bytes, special) of an id, None for an id that no token has (padding of the vocabulary)."""
@@ -165,6 +169,9 @@ class HuggingFaceTokens(Tokens):
 
     def encode(self, text: str) -> list[int]:
         return list(self.tokenizer(_readable(text), verbose=False)["input_ids"])
+
+    def encode_bare(self, text: str) -> list[int]:
+        return list(self.tokenizer(_readable(text), add_special_tokens=False, verbose=False)["input_ids"])
 
     def encode_chat(self, text: str) -> tuple[list[int], list[bool]]:
         if not self.has_chat_template:

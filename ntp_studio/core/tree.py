@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 
+from ntp_studio.core.decoding.context import State
 from ntp_studio.core.decoding.draw import StreamPlace
 from ntp_studio.core.types import DecodingSettings, Origin, StudioError, TokenScore
 
@@ -18,7 +19,8 @@ class Node:
     """One token of the tree. `score` is how it fared in the distribution it was taken from (None: it had no context),
     `taken_at` and `taken_with` the stream's place and the settings then (None: it is the prompt's), and `luck` the
     stream's place for the token after it (None, inside the prompt: the stream's beginning). `seeded` is where a person
-    began another stream here; it goes before `luck` and stays until a restart."""
+    began another stream here; it goes before `luck` and stays until a restart. `state` is what the stateful stages knew
+    once this token was taken."""
 
     id: int
     parent: Node | None
@@ -31,6 +33,7 @@ class Node:
     seeded: StreamPlace | None = None
     taken_at: StreamPlace | None = None
     taken_with: DecodingSettings | None = None
+    state: State = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
     ahead: Node | None = None  # the continuation on the line, when there is one
 

@@ -43,6 +43,10 @@ class SettingError(StudioError):
     """A decoding setting that does not exist, or a number out of its range."""
 
 
+class NoTokenAllowed(StudioError):
+    """Bans have removed every token; the message names the stage that removed the last."""
+
+
 class Cancelled(StudioError):
     """The person cancelled; what was open before is untouched."""
 
@@ -98,7 +102,9 @@ class StageReport:
     """What one active stage of the chain did at this step.
 
     `mass` is the share of the distribution entering the stage that it kept; `threshold` is its cut in words
-    (`p ≥ 0.0105`), empty when it cuts nothing.
+    (`p ≥ 0.0105`), empty when it cuts nothing, and `limit` the number behind it. `facts` are further numbers by name,
+    for its drawing (XTC's coin, mirostat's μ). `resting` is true where another stage takes its place or has already
+    chosen; `threshold` then says which.
     """
 
     name: str
@@ -108,6 +114,9 @@ class StageReport:
     entropy_before_bits: float
     entropy_after_bits: float
     threshold: str = ""
+    limit: float | None = None
+    facts: tuple[tuple[str, float], ...] = ()
+    resting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +237,13 @@ class ModelListing:
 
 @dataclass(frozen=True, slots=True)
 class StageSetting:
-    """One stage of the decoding chain as a person set it: values by parameter name, and its switch."""
+    """One stage of the decoding chain as a person set it: values by parameter name, its switch, and lists of texts by
+    parameter name (biases, stop strings)."""
 
     name: str
-    values: tuple[tuple[str, float], ...]
+    values: tuple[tuple[str, float], ...] = ()
     enabled: bool = True
+    texts: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ntp_studio.core.decoding.stages import STAGES, Stage
+from ntp_studio.core.decoding.stages import SHOWN, Stage
 from ntp_studio.core.types import DecodingSettings, StageReport
 from ntp_studio.ui.stage_card import StageCard
 from ntp_studio.ui.style import px
@@ -36,7 +36,7 @@ class DecodingPanel(QWidget):
     THROTTLE_MS = 16
 
     def __init__(
-        self, theme: Theme, catalogue: Mapping[str, type[Stage]] = STAGES, parent: QWidget | None = None
+        self, theme: Theme, catalogue: Mapping[str, type[Stage]] = SHOWN, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._theme = theme

@@ -33,8 +33,9 @@ class StageCard(QFrame):
     def __init__(self, theme: Theme, stage: type[Stage], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._stage = stage
-        self._single = len(stage.parameters) == 1
-        self._values = {p.name: float(p.default) for p in stage.parameters}
+        self._parameters = tuple(p for p in stage.parameters if not p.advanced)
+        self._single = len(self._parameters) == 1
+        self._values = {p.name: float(p.default) for p in self._parameters}
         self._editors: dict[str, ValueEditor] = {}
         self._sliders: dict[str, ParameterSlider] = {}
         self._report: StageReport | None = None
@@ -69,7 +70,7 @@ class StageCard(QFrame):
         body = QVBoxLayout()
         body.setContentsMargins(2, 0, 2, 0)
         body.setSpacing(2)
-        for p in stage.parameters:
+        for p in self._parameters:
             self._add_parameter(theme, p, head, body)
         head.addWidget(self.switch)
         body.addWidget(self._caption)
@@ -126,7 +127,7 @@ class StageCard(QFrame):
         """Show a setting without `changed`; None stands for the defaults, switched off."""
         given = dict(setting.values) if setting else {}
         blocked = self.blockSignals(True)
-        for p in self._stage.parameters:
+        for p in self._parameters:
             self._set_value(p.name, given.get(p.name, p.default))
         self.switch.setChecked(setting is not None and setting.enabled)
         self._dress()
@@ -210,7 +211,7 @@ class StageCard(QFrame):
         on = self.switch.isChecked()
         set_property(self, "off", not on)
         set_property(self._name, "role", "strong" if on else "muted")
-        figures = (self._editors[p.name].textFromValue(self._values[p.name]) for p in self._stage.parameters)
+        figures = (self._editors[p.name].textFromValue(self._values[p.name]) for p in self._parameters)
         self._summary.setText(" / ".join(figures))
         self._summary.setVisible(not on)
         if self._single:
@@ -248,7 +249,7 @@ class StageCard(QFrame):
 
     def _does_nothing(self) -> bool:
         """Whether the only parameter stands at the value that makes the stage the identity."""
-        p = self._stage.parameters[0]
+        p = self._parameters[0]
         return self._single and p.off is not None and rounded(p, self._values[p.name]) == p.off
 
 

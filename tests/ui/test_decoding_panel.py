@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from ntp_studio.core.decoding.presets import PRESETS
-from ntp_studio.core.decoding.stages import STAGES, Parameter, Stage
+from ntp_studio.core.decoding.stages import SHOWN, STAGES, Parameter, Stage
 from ntp_studio.core.types import DecodingSettings, StageReport, StageSetting
 from ntp_studio.ui.card_parts import CaptionRow
 from ntp_studio.ui.decoding_panel import DecodingPanel
@@ -34,7 +34,7 @@ class Pair(Stage):
         self.pair_share, self.pair_size = pair_share, pair_size
 
 
-CATALOGUE: dict[str, type[Stage]] = {**STAGES, "pair": Pair}
+CATALOGUE: dict[str, type[Stage]] = {**SHOWN, "pair": Pair}
 
 
 @pytest.fixture

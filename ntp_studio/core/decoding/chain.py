@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from ntp_studio.core.decoding.build import build_stage
+from ntp_studio.core.decoding.context import Context, State
 from ntp_studio.core.decoding.scores import Ints, Scores
-from ntp_studio.core.decoding.stages import STAGES, Context, Note, Stage
-from ntp_studio.core.types import DecodingSettings, SettingError, StageReport, StageSetting
+from ntp_studio.core.decoding.stages import Note, Stage, Stop
+from ntp_studio.core.types import DecodingSettings, NoTokenAllowed, StageReport
 
 BITS = 1 / math.log(2)
 
@@ -20,6 +23,7 @@ class TracedStage:
     before: Scores
     after: Scores
     note: Note
+    resting: bool = False
 
     def report(self) -> StageReport:
         before, after = self.before, self.after
@@ -34,6 +38,9 @@ class TracedStage:
             entropy_before_bits=before.entropy * BITS,
             entropy_after_bits=after.entropy * BITS,
             threshold=self.note.threshold,
+            limit=None if math.isnan(self.note.limit) else self.note.limit,
+            facts=self.note.facts,
+            resting=self.resting,
         )
 
 
@@ -44,6 +51,7 @@ class Trace:
     raw: Scores
     stages: tuple[TracedStage, ...]
     result: Scores
+    context: Context
 
     def cuts(self, ids: Ints) -> list[tuple[str, str]]:
         """For each id the (stage name, reason) of the stage that cut it; ("", "") for one that is left."""
@@ -57,7 +65,8 @@ class Trace:
             still = np.isfinite(step.after.values_at(ids))
             logits = step.before.values_at(ids).tolist()
             for place in np.flatnonzero(left & ~still).tolist():
-                found[place] = step.stage.name, step.stage.reason(logits[place], step.before, step.note)
+                reason = step.stage.reason(int(ids[place]), logits[place], step.before, step.note)
+                found[place] = step.stage.name, reason
             left = still
         return found
 
@@ -68,12 +77,22 @@ class Trace:
     def reports(self) -> tuple[StageReport, ...]:
         return tuple(step.report() for step in self.stages)
 
+    def following(self, token_id: int) -> State:
+        """What the stateful stages know once this token was taken; those that rest keep what they knew."""
+        state = dict(self.context.state)
+        for step in self.stages:
+            new = None if step.resting else step.stage.following(step.before, step.after, self.context, token_id)
+            if new is not None:
+                state[step.stage.name] = new
+        return state
+
 
 class Chain:
     """Active stages in order. `run` is pure: the same scores and context give the same trace."""
 
     def __init__(self, stages: tuple[Stage, ...] = ()) -> None:
         self.stages = stages
+        self._resting = resting(stages)
 
     @classmethod
     def of(cls, settings: DecodingSettings) -> Chain:
@@ -84,47 +103,54 @@ class Chain:
         """
         return cls(tuple(filter(None, (build_stage(s) for s in settings.stages if s.enabled))))
 
+    @property
+    def stateful(self) -> bool:
+        """Whether a stage remembers what was drawn."""
+        return any(stage.role == "choose" for stage in self.stages)
+
     def run(self, scores: Scores, context: Context) -> Trace:
+        """Raises NoTokenAllowed when bans leave nothing."""
         traced, current = [], scores
-        for stage in self.stages:
+        for stage, rests in zip(self.stages, self._resting, strict=True):
+            if rests:
+                traced.append(TracedStage(stage, current, current, Note(rests), resting=True))
+                continue
             after, note = stage.apply(current, context)
+            if not after.count:
+                raise NoTokenAllowed(
+                    f"No token is allowed here: {stage.label} has removed the last; loosen it, or go back."
+                )
             traced.append(TracedStage(stage, current, after, note))
             current = after
-        return Trace(scores, tuple(traced), current)
+        return Trace(scores, tuple(traced), current, context)
+
+    def stops(self, ids: list[int], context: Context) -> bool:
+        """Whether a stop text or token ends the text that has these ids."""
+        return any(isinstance(stage, Stop) and stage.reached(ids, context) for stage in self.stages)
 
 
-def build_stage(setting: StageSetting) -> Stage | None:
-    """The stage as set, or None if it is at its "off" value."""
-    kind = STAGES.get(setting.name)
-    if kind is None:
-        raise SettingError(f"There is no decoding stage called {setting.name}; there are {', '.join(STAGES)}.")
-    values = {p.name: p.default for p in kind.parameters} | dict(setting.values)
-    unknown = set(values) - {p.name for p in kind.parameters}
-    if unknown:
-        raise SettingError(f"{kind.label} has no parameter {', '.join(sorted(unknown))}.")
-    if any(p.off is not None and values[p.name] == p.off for p in kind.parameters):
-        return None
-    try:
-        return kind(**values)
-    except (ValueError, TypeError) as error:
-        raise SettingError(str(error)) from error
+def resting(stages: Iterable[Stage]) -> tuple[str, ...]:
+    """For each stage why it rests in this company, in words; empty for one that acts.
 
-
-def settings_from_names(values: dict[str, float], *, greedy: bool = False) -> DecodingSettings:
-    """From parameter names (`{"temperature": 0.8, "top_k": 40}`) to a chain in Studio order; the rest is off.
-
-    Raises:
-        SettingError: a name that no stage has, or a number out of its range.
+    What comes after a stage that chooses has nothing left to say, mirostat cuts by itself, and dynamic temperature is a
+    temperature already.
     """
-    rest = dict(values)
-    stages = []
-    for name, kind in STAGES.items():
-        mine = tuple((p.name, rest.pop(p.name)) for p in kind.parameters if p.name in rest)
-        if mine:
-            stages.append(StageSetting(name, mine))
-    if rest:
-        known = ", ".join(p.name for kind in STAGES.values() for p in kind.parameters)
-        raise SettingError(f"There is no setting called {', '.join(rest)}; there are {known}.")
-    settings = DecodingSettings(tuple(stages), "greedy" if greedy else "race")
-    Chain.of(settings)
-    return settings
+    stages = tuple(stages)
+    names = {stage.name for stage in stages}
+    first = next((stage.name for stage in stages if stage.role == "choose"), "")
+    chooser: Stage | None = None
+    found = []
+    for stage in stages:
+        why = ""
+        if stage.role == "stop":
+            pass
+        elif chooser is not None:
+            why = f"no effect: {chooser.label} has chosen before"
+        elif stage.role == "cut" and first == "mirostat":
+            why = "rests: Mirostat v2 makes the cut"
+        elif stage.name == "temperature" and "dynamic_temperature" in names:
+            why = "rests: Dynamic temperature takes its place"
+        elif stage.role == "choose":
+            chooser = stage
+        found.append(why)
+    return tuple(found)

@@ -8,6 +8,7 @@ only if it removes it or changes the odds.
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,6 +39,11 @@ class StreamPlace:
     @property
     def following(self) -> StreamPlace:
         return StreamPlace(self.seed, self.position + 1)
+
+    def coin(self, name: str) -> float:
+        """A number in [0, 1) for a stage that throws one, the same at every look; it takes nothing from the stream."""
+        digest = hashlib.blake2b(f"{self.seed}/{self.position}/{name}".encode(), digest_size=8).digest()
+        return (int.from_bytes(digest, "big") >> 11) / 2**53
 
 
 class RandomStream:

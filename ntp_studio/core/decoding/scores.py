@@ -142,6 +142,15 @@ class Scores:
         """The ids of the n most likely, in order."""
         return self.ids[self.ranked(n)]
 
+    def places(self, ids: Ints) -> Ints:
+        """Positions in `ids` of those of the distinct `ids` given that are left."""
+        ids = ids[(ids >= 0) & (ids < self.vocab_size)]
+        if self.count == self.vocab_size and not self._ranked:
+            return ids
+        asked = np.zeros(self.vocab_size, dtype=bool)
+        asked[ids] = True
+        return np.flatnonzero(asked[self.ids])
+
     @cached_property
     def best(self) -> int:
         """The id of the highest logit, the lowest such id on a tie."""
@@ -159,6 +168,30 @@ class Scores:
             )
         return Scores(self.vocab_size, self.ids, values)
 
+    def changed(self, places: Ints, values: Floats) -> Scores:
+        """The same tokens, where those at `places` have other logits; -inf removes one."""
+        if not places.size:
+            return self
+        after = self.values.copy()
+        after[places] = values
+        left = self.with_values(after, same_order=False)
+        return left.where(np.isfinite(after)) if not np.isfinite(values).all() else left
+
+    def heaviest(self, share: float) -> tuple[Scores, float]:
+        """The fewest of the most likely whose probabilities reach `share`, and what they add up to."""
+        few = self.ranked(256)  # mostly more than enough, and all the sorting that is needed
+        cumulative = np.cumsum(self.weights[few]) / self.total
+        if cumulative[-1] >= share or few.size == self.count:
+            kept = min(int(np.searchsorted(cumulative, share)) + 1, self.count)
+            return self.first(kept), float(cumulative[kept - 1])
+        edge, below = crossing(-self.values, self.weights, share * self.total)
+        tied = np.flatnonzero(self.values == -edge)
+        sums = below + np.cumsum(self.weights[tied])
+        n = min(int(np.searchsorted(sums, share * self.total)) + 1, tied.size)
+        mask = self.values > -edge
+        mask[tied[:n]] = True  # of equals, the lower ids
+        return self.where(mask), float(sums[n - 1]) / self.total
+
     def first(self, n: int) -> Scores:
         """Only the n most likely."""
         if n >= self.count:
@@ -171,6 +204,32 @@ class Scores:
         if mask.all():
             return self
         return Scores(self.vocab_size, self.ids[mask], self.values[mask], ranked=self._ranked)
+
+
+def crossing(keys: Floats, weights: Floats, target: float) -> tuple[float, float]:
+    """Where the weights, summed by ascending key, reach `target`: that key (the highest, if they never do), and what
+    all lower keys weigh. Counting by bins finds the place without a sort of everything."""
+    below = 0.0
+    while keys.size > FEW:
+        low, high = float(keys.min()), float(keys.max())
+        with np.errstate(over="ignore", invalid="ignore"):
+            bins = (keys - low) * (FEW / (high - low)) if high > low else np.zeros_like(keys)
+        if not np.isfinite(bins).all():
+            break
+        bins = bins.astype(np.int64)
+        sums = below + np.cumsum(np.bincount(bins, weights))
+        place = min(int(np.searchsorted(sums, target)), int(bins.max()))
+        inside = bins == place
+        if np.count_nonzero(inside) * 2 > keys.size:  # far outliers, or equals: no use
+            break
+        below = float(sums[place - 1]) if place else below
+        keys, weights = keys[inside], weights[inside]
+    order = np.argsort(keys, kind="stable")
+    sorted_keys = keys[order]
+    sums = below + np.cumsum(weights[order])
+    key = sorted_keys[min(int(np.searchsorted(sums, target)), sums.size - 1)]
+    first = int(np.searchsorted(sorted_keys, key))
+    return float(key), float(sums[first - 1]) if first else below
 
 
 def _in_order(values: Floats) -> Ints:

@@ -1,0 +1,186 @@
+"""Biases and bans: what is made likelier, less likely or impossible because somebody said so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ntp_studio.core.decoding.context import Context
+from ntp_studio.core.decoding.scores import Scores
+from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, Texts
+from ntp_studio.core.decoding.stages.words import biased, sequence, sequences
+
+SEQUENCES = "a text, #12 for a token id, #12,13 for several; spaces count"
+
+
+def _completed(history: list[int], ids: tuple[int, ...]) -> bool:
+    """Whether the history ends in all but the last of a sequence. Like transformers, not where the history is shorter
+    than the whole sequence."""
+    return len(ids) == 1 or (len(ids) <= len(history) and tuple(history[-len(ids) + 1 :]) == ids[:-1])
+
+
+def _banned(scores: Scores, ids: Iterable[int]) -> Scores:
+    places = scores.places(np.unique(np.array(list(ids), dtype=np.int64)))
+    return scores.changed(places, np.full(places.size, -np.inf))
+
+
+@dataclass(frozen=True)
+class Bias(Stage):
+    """l + b. A sequence's bias goes to its last token, where the text ends in the others; several add up.
+
+    Oracle: transformers' SequenceBiasLogitsProcessor, llama.cpp's logit_bias.
+    """
+
+    name: ClassVar = "bias"
+    label: ClassVar = "Bias"
+    summary: ClassVar = (
+        "Adds an amount to the logit of the tokens or texts you name: +2 makes one about seven times as likely "
+        "against the others, −2 as much less, and 'ban' forbids it. A text of several tokens acts on the last of "
+        "them, once the text has begun with the others. −5 to 5 are usual."
+    )
+    origin: ClassVar = "OpenAI's API; transformers, llama.cpp"
+    parameters: ClassVar = ()
+    texts: ClassVar = (Texts("sequence_bias", "biases", (), f"TEXT=AMOUNT: {SEQUENCES}; the amount may be ban"),)
+    role: ClassVar[Role] = "ban"
+    keeps_ranking: ClassVar = False
+
+    sequence_bias: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for entry in self.sequence_bias:
+            biased(entry)
+
+    @classmethod
+    def is_off(cls, values: Mapping[str, Any]) -> bool:
+        return not values["sequence_bias"]
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        wanted = {}
+        for entry in self.sequence_bias:
+            text, amount = biased(entry)
+            wanted.update(dict.fromkeys(sequences(text, context.vocabulary), amount))
+        history = context.history().tolist()
+        amounts: dict[int, float] = {}
+        for ids, amount in wanted.items():
+            if _completed(history, ids):
+                amounts[ids[-1]] = amounts.get(ids[-1], 0.0) + amount
+        places = scores.places(np.array(sorted(amounts), dtype=np.int64))
+        added = np.array([amounts[i] for i in scores.ids[places].tolist()])
+        after = scores.changed(places, scores.values[places] + added) if places.size else scores
+        unknown = len(self.sequence_bias) - len(wanted)
+        lost = f", {unknown} without a token" if unknown > 0 else ""
+        return after, Note(f"{places.size:,} tokens biased{lost}", detail=amounts)
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        return "its bias is −∞"
+
+
+@dataclass(frozen=True)
+class NoRepeatNgram(Stage):
+    """Bans what would complete an n-gram that stands in the text, prompt included. Oracle: transformers' class."""
+
+    name: ClassVar = "no_repeat_ngram_size"
+    label: ClassVar = "No-repeat n-gram"
+    summary: ClassVar = (
+        "Forbids every token that would complete a run of n tokens which already stands in the text, prompt "
+        "included. 3 or 4 are usual. It is blunt: a name of several tokens can then be written only once. With n "
+        "= 1 no token may come twice."
+    )
+    origin: ClassVar = "Paulus et al. 2017, arXiv 1705.04304; fairseq"
+    parameters: ClassVar = (
+        Parameter("no_repeat_ngram_size", "n", 3, 0, 10, off=0, integer=True, decimals=0, usual=(3, 4)),
+    )
+    role: ClassVar[Role] = "ban"
+
+    no_repeat_ngram_size: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        n, history = int(self.no_repeat_ngram_size), context.history()
+        if n == 0 or history.size < n:
+            return scores, Note()
+        windows = np.lib.stride_tricks.sliding_window_view(history, n)
+        same = np.flatnonzero((windows[:, : n - 1] == history[history.size - n + 1 :]).all(axis=1))
+        where = {int(windows[i, -1]): int(i) + 1 for i in same[::-1]}
+        return _banned(scores, where), Note(f"{len(where):,} banned", detail=where)
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        return f"would repeat the {int(self.no_repeat_ngram_size)} tokens from token {note.detail[token_id]:,} on"
+
+
+@dataclass(frozen=True)
+class Bans(Stage):
+    """Bias −∞. Like transformers, an end token is not taken as a banned text of its own.
+
+    Oracle: transformers' NoBadWordsLogitsProcessor.
+    """
+
+    name: ClassVar = "bans"
+    label: ClassVar = "Banned texts"
+    summary: ClassVar = (
+        "Forbids the texts you name. A text of several tokens is stopped at its last one. Mind that ' word', "
+        "'word' and 'Word' are different tokens, so each way of writing needs an entry of its own. It cannot "
+        "forbid the end of the text: minimum length does that."
+    )
+    origin: ClassVar = "transformers (bad_words_ids)"
+    parameters: ClassVar = ()
+    texts: ClassVar = (Texts("bad_words", "banned texts", (), SEQUENCES),)
+    role: ClassVar[Role] = "ban"
+
+    bad_words: tuple[str, ...] = ()
+
+    @classmethod
+    def is_off(cls, values: Mapping[str, Any]) -> bool:
+        return not values["bad_words"]
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        ends = {(token_id,) for token_id in context.vocabulary.eos_ids}
+        wanted = {text: sequence(text, context.vocabulary) for text in self.bad_words}
+        history = context.history().tolist()
+        why = {ids[-1]: text for text, ids in wanted.items() if ids and ids not in ends and _completed(history, ids)}
+        lost = sum(not ids for ids in wanted.values())
+        return _banned(scores, why), Note(
+            f"{len(why):,} banned{f', {lost} without a token' if lost else ''}", detail=why
+        )
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        return f"would complete the banned {note.detail[token_id]!r}"
+
+
+@dataclass(frozen=True)
+class MinLength(Stage):
+    """Bans the end tokens while fewer new tokens stand. Oracle: transformers' MinNewTokensLengthLogitsProcessor."""
+
+    name: ClassVar = "min_length"
+    label: ClassVar = "Minimum length"
+    summary: ClassVar = (
+        "Forbids the end of the text until so many tokens were generated. What the end token would have had goes "
+        "to all others in proportion, so a model that is done may go on with nonsense. Use the length that you "
+        "need, and no more."
+    )
+    origin: ClassVar = "transformers (min_new_tokens)"
+    parameters: ClassVar = (
+        Parameter(
+            "min_new_tokens", "new tokens", 20, 0, 1000, off=0, integer=True, decimals=0, scale="log", usual=(10, 100)
+        ),
+    )
+    role: ClassVar[Role] = "ban"
+
+    min_new_tokens: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        done = context.length - context.prompt_length
+        missing = int(self.min_new_tokens) - done
+        if missing <= 0:
+            return scores, Note("long enough")
+        ends = scores.places(np.array(sorted(context.vocabulary.eos_ids), dtype=np.int64))
+        mass = float(scores.weights[ends].sum()) / scores.total if scores.count else math.nan
+        words = f"{missing:,} more to go; the end had {mass:.2%}"
+        after = scores.changed(ends, np.full(ends.size, -np.inf))
+        return after, Note(words, float(done), (("new", float(done)), ("end_mass", mass)))
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        return f"the end is forbidden: {int(note.limit):,} new tokens < {int(self.min_new_tokens):,}"

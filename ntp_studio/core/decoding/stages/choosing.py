@@ -1,0 +1,196 @@
+"""Stages that throw a coin or steer: XTC, and the two that replace the usual draw and remember what they drew."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ntp_studio.core.decoding.context import Context
+from ntp_studio.core.decoding.scores import Scores
+from ntp_studio.core.decoding.stages.base import (
+    TOLERANCE,
+    Note,
+    Parameter,
+    Role,
+    Stage,
+    Texts,
+    figure,
+    flag,
+    probability,
+)
+from ntp_studio.core.decoding.stages.words import single
+
+PEAK, SHARPNESS, WIDTH = 5.0, 10.0, 0.3  # llama.cpp's constants of adaptive-p
+
+
+@dataclass(frozen=True)
+class Xtc(Stage):
+    """With chance q, of the n ≥ 2 tokens with p ≥ t all but the least likely go.
+
+    The coin is thrown before looking and from a stream of its own, so that switching XTC on does not move the draw.
+    koboldcpp and text-generation-webui act below q, llama.cpp also at q itself; only text-generation-webui protects
+    tokens. Oracle: llama.cpp's xtc.
+    """
+
+    name: ClassVar = "xtc"
+    label: ClassVar = "XTC"
+    summary: ClassVar = (
+        "Exclude top choices: on a part of the tokens, thrown by a coin, every likely choice but the least likely "
+        "of them is struck out, so that the text leaves the beaten track while it stays sensible. A chance of 0.5 "
+        "with threshold 0.1 is usual. It does nothing where it would strike out a protected token, such as the "
+        "end or a line break. Above a threshold of 0.5 it can never act."
+    )
+    origin: ClassVar = "p-e-w 2024; text-generation-webui, koboldcpp, llama.cpp"
+    parameters: ClassVar = (
+        Parameter("xtc_probability", "chance", 0.5, 0.0, 1.0, off=0.0, usual=(0.3, 0.5), hard_maximum=1.0),
+        Parameter("xtc_threshold", "threshold", 0.1, 0.01, 0.5, usual=(0.05, 0.15), hard_maximum=1.0),
+    )
+    texts: ClassVar = (
+        Texts("xtc_protect", "protected tokens", ("#eos", "\n"), "a token's text, #12 for its id, #eos for the end"),
+    )
+
+    xtc_probability: float
+    xtc_threshold: float = 0.1
+    xtc_protect: tuple[str, ...] = ("#eos", "\n")
+
+    @classmethod
+    def is_off(cls, values: Mapping[str, Any]) -> bool:
+        return bool(values["xtc_probability"] == 0 or values["xtc_threshold"] > 0.5)
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if self.xtc_probability == 0 or self.xtc_threshold > 0.5:
+            return scores, Note()
+        coin = context.coin(self.name)
+        acts = coin < self.xtc_probability
+        facts = (("coin", coin), ("acts", float(acts)))
+        thrown = f"coin {coin:.3f} {'<' if acts else '≥'} {self.xtc_probability:g}"
+        if not acts:
+            return scores, Note(f"{thrown}: does nothing", facts=facts)
+        edge = math.log(self.xtc_threshold) + scores.log_normalizer - TOLERANCE
+        likely = int(np.count_nonzero(scores.values >= edge))
+        if likely < 2:
+            return scores, Note(f"{thrown}; {likely} of p ≥ {self.xtc_threshold:g}: does nothing", facts=facts)
+        struck = scores.ranked(likely - 1)
+        protected = {i for text in self.xtc_protect for i in single(text, context.vocabulary)}
+        if protected.intersection(scores.ids[struck].tolist()):
+            return scores, Note(f"{thrown}, but a protected token is among the struck: does nothing", facts=facts)
+        mask = np.ones(scores.count, dtype=bool)
+        mask[struck] = False
+        return scores.where(mask), Note(f"{thrown}; strikes {likely - 1:,} of p ≥ {self.xtc_threshold:g}", facts=facts)
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        own = f"{figure(probability(logit, before))} ≥ {self.xtc_threshold:g}, and a less likely one is too"
+        return f"{own}; coin {note.fact('coin'):.3f} < {self.xtc_probability:g}"
+
+
+@dataclass(frozen=True)
+class Mirostat(Stage):
+    """Cuts what is more surprising than μ bits, and moves μ by η times the error of the surprise that was drawn.
+
+    Surprise is that of the renormalised probability, as in llama.cpp, koboldcpp and text-generation-webui; the paper's
+    program takes the one before the cut. μ begins at 2τ. State: (μ,). A token forced though it was cut counts with its
+    probability before the cut. Oracle: llama.cpp's mirostat_v2.
+    """
+
+    name: ClassVar = "mirostat"
+    label: ClassVar = "Mirostat v2"
+    summary: ClassVar = (
+        "Holds the surprise of the text at a target τ, in bits a token: it cuts what is more surprising than a "
+        "limit μ, and after every token moves μ a little against the error. It takes the place of all other cuts, "
+        "which rest while it is on. τ = 3 gives careful text, 5 is usual; η = 0.1 says how fast it corrects."
+    )
+    origin: ClassVar = "Basu et al. 2020, arXiv 2007.14966; llama.cpp"
+    parameters: ClassVar = (
+        Parameter("mirostat_tau", "target τ, bits", 5.0, 0.0, 10.0, usual=(3.0, 6.0)),
+        Parameter("mirostat_eta", "rate η", 0.1, 0.0, 1.0, usual=(0.05, 0.2)),
+        flag("mirostat_paper", "surprise before the cut, as in the paper", False),
+    )
+    role: ClassVar[Role] = "choose"
+
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    mirostat_paper: float = 0
+
+    def limit(self, context: Context) -> float:
+        """μ, in bits."""
+        return context.state.get(self.name, (2 * self.mirostat_tau,))[0]
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        limit = self.limit(context)
+        edge = scores.log_normalizer - limit * math.log(2) - TOLERANCE
+        after = scores.where(scores.values >= edge) if edge <= scores.peak else scores.first(1)
+        words = f"surprise ≤ μ = {limit:.3f} bits"
+        return after, Note(words, limit, (("mu", limit), ("target", self.mirostat_tau)))
+
+    def following(self, before: Scores, after: Scores, context: Context, token_id: int) -> tuple[float, ...] | None:
+        limit, one = self.limit(context), np.array([token_id])
+        logit = float(before.values_at(one)[0])
+        if logit == -math.inf:  # forced, though an earlier stage had banned it: there is no surprise to learn from
+            return (limit,)
+        cut = not math.isfinite(float(after.values_at(one)[0]))
+        source = before if self.mirostat_paper or cut else after
+        surprise = (source.log_normalizer - logit) / math.log(2)
+        return (limit - self.mirostat_eta * (surprise - self.mirostat_tau),)
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        surprise = (before.log_normalizer - logit) / math.log(2)
+        return f"surprise {surprise:.3f} bits > μ = {note.limit:.3f}"
+
+
+@dataclass(frozen=True)
+class AdaptiveP(Stage):
+    """5 − 10·δ²/(1 + δ) with δ = |p − a| / 0.3, where a = 2t − W/T, clamped to [0, 1], makes up for what was drawn.
+
+    State: (W, T), weighted sums of drawn probabilities and of weights; they begin as if t had been drawn for ever.
+    Oracle: llama.cpp's adaptive_p.
+    """
+
+    name: ClassVar = "adaptive_p"
+    label: ClassVar = "Adaptive-p"
+    summary: ClassVar = (
+        "Ranks the tokens anew by how near their probability is to a target, which moves against what was drawn "
+        "lately, so that in the long run the drawn tokens have about the target's probability. Put a mild min-p "
+        "before it, since unlikely nonsense may be near the target too. A target of 0.5 to 0.8 with decay 0.9 is "
+        "usual."
+    )
+    origin: ClassVar = "llama.cpp 2025 (pull request 17927); koboldcpp"
+    parameters: ClassVar = (
+        Parameter("adaptive_target", "target", 0.6, 0.0, 1.0, usual=(0.5, 0.8), hard_maximum=1.0),
+        Parameter("adaptive_decay", "decay", 0.9, 0.0, 0.99, usual=(0.8, 0.95), hard_maximum=0.99),
+    )
+    role: ClassVar[Role] = "choose"
+    keeps_ranking: ClassVar = False
+
+    adaptive_target: float = 0.6
+    adaptive_decay: float = 0.9
+
+    @classmethod
+    def is_off(cls, values: Mapping[str, Any]) -> bool:
+        return bool(values["adaptive_target"] < 0)
+
+    def sums(self, context: Context) -> tuple[float, float]:
+        """(W, T) at this place."""
+        rest = 1 - self.adaptive_decay
+        weighted, total = context.state.get(self.name, (self.adaptive_target / rest, 1 / rest))
+        return weighted, total
+
+    def aim(self, context: Context) -> float:
+        """The probability that this place aims at."""
+        weighted, total = self.sums(context)
+        return min(1.0, max(0.0, 2 * self.adaptive_target - weighted / total))
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        aim = self.aim(context)
+        away = np.abs(scores.probabilities - aim) / WIDTH
+        values = PEAK - SHARPNESS * away * away / (1 + away)
+        note = Note(f"aims at p = {aim:.3f}", aim, (("aim", aim), ("target", self.adaptive_target)))
+        return scores.with_values(values, same_order=False), note
+
+    def following(self, before: Scores, after: Scores, context: Context, token_id: int) -> tuple[float, ...] | None:
+        weighted, total = self.sums(context)
+        own = math.exp(float(before.values_at(np.array([token_id]))[0]) - before.log_normalizer)
+        return own + self.adaptive_decay * weighted, 1 + self.adaptive_decay * total

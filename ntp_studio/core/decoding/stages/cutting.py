@@ -1,0 +1,183 @@
+"""Cuts by rank, by accumulated probability, and by distance from the top."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ntp_studio.core.decoding.context import Context
+from ntp_studio.core.decoding.scores import Scores
+from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Stage, figure, probability
+
+TOP_H_LIMIT = 100  # hard-coded in transformers
+
+
+@dataclass(frozen=True)
+class TopNSigma(Stage):
+    """l ≥ max l − n·σ, with the population's standard deviation of the logits left.
+
+    Oracle: llama.cpp (its masked candidates are removed here, which mends what follows in the chain).
+    """
+
+    name: ClassVar = "top_n_sigma"
+    label: ClassVar = "Top-nσ"
+    summary: ClassVar = (
+        "Keeps the tokens whose logit is within n standard deviations of the highest: the few that stand out of "
+        "the noise. As logits and their deviation scale together, temperature does not change what is kept. It "
+        "belongs before other cuts, since the deviation is taken over what is left. 0.5 to 2 are usual, 1 in the "
+        "paper."
+    )
+    origin: ClassVar = "Tang et al. 2024, arXiv 2411.07641; llama.cpp"
+    parameters: ClassVar = (Parameter("top_n_sigma", "n", 1.0, 0.0, 5.0, off=0.0, usual=(0.5, 2.0)),)
+
+    top_n_sigma: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if self.top_n_sigma == 0:
+            return scores, Note()
+        with np.errstate(over="ignore", invalid="ignore"):
+            sigma = float(np.std(scores.values - scores.peak))
+        if not math.isfinite(sigma):  # logits beyond 1e154
+            return scores, Note("the logits are too far apart to measure")
+        limit = scores.peak - self.top_n_sigma * sigma
+        words = f"logit ≥ {limit:.2f} = {scores.peak:.2f} − {self.top_n_sigma:g} × {sigma:.3f}"
+        kept = scores.where(scores.values >= limit - TOLERANCE * max(1.0, sigma))
+        return kept, Note(words, limit, (("sigma", sigma), ("peak", scores.peak)))
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        sigma = note.fact("sigma")
+        return f"logit {logit:.2f} < {note.limit:.2f} = {before.peak:.2f} − {self.top_n_sigma:g} × {sigma:.3f}"
+
+
+@dataclass(frozen=True)
+class TopH(Stage):
+    """Of the 100 most likely, those whose running sum of −p ln p stays within h of their entropy.
+
+    The code of transformers, not its docstring, which speaks of the renormalised prefix. h = 1 still cuts to 100.
+    Oracle: transformers' TopHLogitsWarper.
+    """
+
+    name: ClassVar = "top_h"
+    label: ClassVar = "Top-H"
+    summary: ClassVar = (
+        "Looks at the 100 most likely tokens and adds them one by one until they hold the share h of their "
+        "entropy: few tokens where the model is sure, more where it hesitates. Even at h = 1 only 100 tokens are "
+        "left. 0.3 to 0.6 are usual, 0.4 in the paper."
+    )
+    origin: ClassVar = "Potraghloo et al. 2025, arXiv 2509.02510; transformers"
+    parameters: ClassVar = (Parameter("top_h", "h", 0.4, 0.01, 1.0, usual=(0.3, 0.6), hard_maximum=1.0),)
+
+    top_h: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        head = scores.weights[scores.ranked(TOP_H_LIMIT)]
+        p = head / head.sum()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(p > 0, -p * np.log(p), 0.0)
+        sums = np.cumsum(terms)
+        limit = self.top_h * float(sums[-1])
+        fits = (sums <= limit * (1 + TOLERANCE)) & (p > 0)
+        kept = max(1, int(np.argmin(fits)) if not fits.all() else fits.size)
+        words = f"Σ −p ln p ≤ {limit:.3f} = {self.top_h:g} × {sums[-1]:.3f} nats"
+        return scores.first(kept), Note(words, limit, (("entropy", float(sums[-1])),))
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        head = before.top(TOP_H_LIMIT)
+        if token_id not in head:
+            return f"not among the {TOP_H_LIMIT} most likely, the only ones that top-H looks at"
+        total = note.fact("entropy")
+        return f"with it, the tokens would hold more than {note.limit:.3f} = {self.top_h:g} × {total:.3f} nats"
+
+
+@dataclass(frozen=True)
+class TopK(Stage):
+    """Ties at the k-th place all stay, so more than k may survive. Oracle: transformers' TopKLogitsWarper."""
+
+    name: ClassVar = "top_k"
+    label: ClassVar = "Top-k"
+    summary: ClassVar = (
+        "Keeps the k most likely tokens and cuts the rest, however likely they are. Those tied with the k-th stay "
+        "too. 40 to 100 are usual. (Fan et al. 2018)"
+    )
+    origin: ClassVar = "Fan et al. 2018, arXiv 1805.04833"
+    parameters: ClassVar = (
+        Parameter("top_k", "k", 40, 0, 1000, off=0, integer=True, decimals=0, scale="log", usual=(40, 100)),
+    )
+    shown_by_default: ClassVar = True
+
+    top_k: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        k = int(self.top_k)
+        if k == 0:
+            return scores, Note()
+        if k >= scores.count:
+            return scores, Note(f"k = {k:,} is more than the {scores.count:,} left")
+        limit = float(scores.values[scores.ranked(k)[-1]])
+        kept = int(np.count_nonzero(scores.values >= limit))
+        tie = f" (tie: {kept:,} kept)" if kept > k else ""
+        return scores.first(kept), Note(f"logit ≥ {limit:.2f}{tie}", limit)
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        return f"logit {logit:.2f} < {note.limit:.2f}, the lowest of the {int(self.top_k):,} most likely"
+
+
+@dataclass(frozen=True)
+class TopP(Stage):
+    """The crossing token is kept; of equals at the line the lower ids stay. Oracle: transformers' TopPLogitsWarper,
+    which keeps the higher ids."""
+
+    name: ClassVar = "top_p"
+    label: ClassVar = "Top-p"
+    summary: ClassVar = (
+        "Keeps the smallest set of most likely tokens whose probabilities add up to at least p (the nucleus), "
+        "counted over what earlier stages left. The token that crosses the line is kept. 0.8 to 0.95 are usual. "
+        "(Holtzman et al. 2019)"
+    )
+    origin: ClassVar = "Holtzman et al. 2019, arXiv 1904.09751"
+    parameters: ClassVar = (Parameter("top_p", "p", 0.95, 0.0, 1.0, off=1.0, usual=(0.8, 0.95), hard_maximum=1.0),)
+    shown_by_default: ClassVar = True
+
+    top_p: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if self.top_p == 1:  # not cumulative ≥ 1, which would cut what rounding put beyond it
+            return scores, Note()
+        kept, held = scores.heaviest(self.top_p - TOLERANCE)
+        return kept, Note(f"{held:.1%} in {kept.count:,} tokens", held)
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        return f"more likely tokens already hold {note.limit:.4f} ≥ p = {self.top_p:g}"
+
+
+@dataclass(frozen=True)
+class MinP(Stage):
+    """In logit form: no softmax, and no matter what else was cut. Oracle: transformers' MinPLogitsWarper."""
+
+    name: ClassVar = "min_p"
+    label: ClassVar = "Min-p"
+    summary: ClassVar = (
+        "Cuts every token less likely than min-p times the most likely one: strict where the model is sure, "
+        "generous where it is not. 0.02 to 0.1 are usual. (Nguyen et al. 2024)"
+    )
+    origin: ClassVar = "Nguyen et al. 2024, arXiv 2407.01082; llama.cpp"
+    parameters: ClassVar = (
+        Parameter("min_p", "min-p", 0.05, 0.0, 1.0, off=0.0, decimals=3, usual=(0.02, 0.1), hard_maximum=1.0),
+    )
+    shown_by_default: ClassVar = True
+
+    min_p: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if self.min_p == 0:
+            return scores, Note()
+        limit = scores.peak + math.log(self.min_p) - TOLERANCE
+        threshold = self.min_p * probability(scores.peak, scores)
+        return scores.where(scores.values >= limit), Note(f"p ≥ {figure(threshold)}", threshold)
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        top = probability(before.peak, before)
+        return f"{figure(probability(logit, before))} < {self.min_p:g} × {figure(top)}"

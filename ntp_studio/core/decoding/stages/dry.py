@@ -1,0 +1,134 @@
+"""DRY ("don't repeat yourself"): a penalty that grows with the length of the passage that would be repeated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ntp_studio.core.decoding.context import Context, Vocabulary
+from ntp_studio.core.decoding.scores import Scores
+from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, Texts
+
+FLOAT_MAX_LOG = 88.7228391  # ln of the largest float32, where llama.cpp stops its power from growing
+
+Breakers = Mapping[int, Collection[tuple[int, ...]]]
+
+
+@dataclass(frozen=True)
+class Dry(Stage):
+    """l − m · b^(r − a), where r is how long the text's end matches an earlier passage that went on with the token.
+
+    Breakers end a match; a token is one if its text contains one of them, and several tokens may make one up.
+    Oracle: llama.cpp's dry.
+    """
+
+    name: ClassVar = "dry"
+    label: ClassVar = "DRY"
+    summary: ClassVar = (
+        "Don't repeat yourself: looks for earlier passages that end as the text ends now, and lowers the logit of "
+        "the token that would continue them, the more the longer the passage is. Short repetitions up to the "
+        "allowed length stay free, and the breakers keep it from punishing line beginnings, lists and names. A "
+        "multiplier of 0.8 with base 1.75 and length 2 is usual."
+    )
+    origin: ClassVar = "p-e-w 2024; text-generation-webui, koboldcpp, llama.cpp"
+    parameters: ClassVar = (
+        Parameter("dry_multiplier", "multiplier", 0.8, 0.0, 5.0, off=0.0, usual=(0.5, 1.0)),
+        Parameter("dry_base", "base", 1.75, 1.0, 4.0, usual=(1.5, 2.0), advanced=True),
+        Parameter(
+            "dry_allowed_length", "allowed length", 2, 0, 20, integer=True, decimals=0, usual=(2, 4), advanced=True
+        ),
+        Parameter(
+            "dry_penalty_last_n", "last tokens (0: all)", 0, 0, 4096, integer=True, decimals=0, scale="log",
+            usual=(0, 1024), advanced=True,
+        ),
+    )  # fmt: skip
+    texts: ClassVar = (
+        Texts(
+            "dry_sequence_breakers", "breakers", ("\n", ":", '"', "*"), "a text that ends a passage; one entry for each"
+        ),
+    )
+    role: ClassVar[Role] = "history"
+    keeps_ranking: ClassVar = False
+
+    dry_multiplier: float
+    dry_base: float = 1.75
+    dry_allowed_length: float = 2
+    dry_penalty_last_n: float = 0
+    dry_sequence_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        history = context.history(self.dry_penalty_last_n).tolist()
+        if self.dry_multiplier == 0 or len(history) <= self.dry_allowed_length:
+            return scores, Note("the text is too short to repeat itself" if self.dry_multiplier else "")
+        breakers = merged(self.dry_sequence_breakers, context.vocabulary)
+        matches = continuations(history, int(self.dry_allowed_length), breakers)
+        if not matches:
+            return scores, Note("no repetition")
+        hit = scores.places(np.array(sorted(matches), dtype=np.int64))
+        amounts = np.array([self.penalty(matches[i]) for i in scores.ids[hit].tolist()])
+        longest = max(matches.values())
+        words = f"{len(matches):,} would continue a repetition, up to {longest:,} tokens long"
+        after = scores.changed(hit, scores.values[hit] - amounts)
+        return after, Note(words, facts=(("longest", float(longest)),), detail=matches)
+
+    def penalty(self, length: int) -> float:
+        """What continuing a repetition of this length costs."""
+        exponent = length - int(self.dry_allowed_length)
+        if self.dry_base > 1.000001:
+            exponent = min(exponent, int(FLOAT_MAX_LOG / math.log(self.dry_base)))
+        return self.dry_multiplier * float(self.dry_base**exponent)
+
+
+def merged(texts: Iterable[str], vocabulary: Vocabulary) -> Breakers:
+    """The breakers of all these texts, by the token they begin with."""
+    found: dict[int, set[tuple[int, ...]]] = {}
+    for text in texts:
+        for head, tails in vocabulary.breakers(text).items():
+            found.setdefault(head, set()).update(tails)
+    return found
+
+
+def continuations(history: list[int], allowed: int, breakers: Breakers) -> dict[int, int]:
+    """Tokens that would continue a repetition, and the length it has: at least `allowed`, and not across a breaker."""
+    limit = _since_breaker(history, breakers)
+    if limit < allowed:
+        return {}
+    found: dict[int, int] = {}
+    lengths = _suffix_matches(history[::-1])
+    for back in range(1, len(history)):  # the match ends `back` tokens before the end
+        length = min(lengths[back], limit)
+        token = history[len(history) - back]
+        if length >= allowed and () not in breakers.get(token, ()):
+            found[token] = max(found.get(token, 0), length)
+    return found
+
+
+def _since_breaker(history: list[int], breakers: Breakers) -> int:
+    """How many tokens stand after the last breaker."""
+    for i in range(len(history)):
+        tails = breakers.get(history[len(history) - 1 - i])
+        if not tails:
+            continue
+        after = history[len(history) - i :]
+        longest = max((len(tail) for tail in tails if tuple(after[: len(tail)]) == tail), default=-1)
+        if longest >= 0:
+            return i - longest
+    return len(history)
+
+
+def _suffix_matches(backwards: list[int]) -> list[int]:
+    """The Z-function: for each place, how far what begins there agrees with the beginning (Gusfield 1997)."""
+    lengths = [0] * len(backwards)
+    left = right = 0
+    for i in range(1, len(backwards)):
+        length = min(right - i, lengths[i - left]) if i < right else 0
+        while i + length < len(backwards) and backwards[length] == backwards[i + length]:
+            length += 1
+        lengths[i] = length
+        if i + length > right:
+            left, right = i, i + length
+    return lengths

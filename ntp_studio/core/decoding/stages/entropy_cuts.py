@@ -1,0 +1,181 @@
+"""Cuts by a probability's own size, by its surprise against the entropy, and by the bend of the tail."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ntp_studio.core.decoding.context import Context
+from ntp_studio.core.decoding.scores import Scores, crossing
+from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Stage, figure, probability
+
+
+def _at_least(scores: Scores, limit: float) -> Scores:
+    """The tokens of at least this probability, or those tied at the top if none has it."""
+    threshold = (math.log(limit) if limit > 0 else -math.inf) + scores.log_normalizer - TOLERANCE
+    return scores.where(scores.values >= min(threshold, scores.peak))
+
+
+@dataclass(frozen=True)
+class Typical(Stage):
+    """By |−ln p − H|, ascending, until τ is reached; what is tied with the last stays. Oracle: TypicalLogitsWarper."""
+
+    name: ClassVar = "typical_p"
+    label: ClassVar = "Typical"
+    summary: ClassVar = (
+        "Prefers tokens about as surprising as the distribution is on average: it takes them by how near their "
+        "surprise is to the entropy, until they hold the share τ. The most likely token may be cut, when it is "
+        "too predictable. 0.2 to 0.95 are usual."
+    )
+    origin: ClassVar = "Meister et al. 2022, arXiv 2202.00666"
+    parameters: ClassVar = (
+        Parameter("typical_p", "τ", 0.9, 0.001, 1.0, off=1.0, usual=(0.2, 0.95), hard_maximum=1.0),
+    )
+
+    typical_p: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if self.typical_p == 1:
+            return scores, Note()
+        distance = np.abs(scores.log_normalizer - scores.entropy - scores.values)
+        limit, _ = crossing(distance, scores.weights, (self.typical_p - TOLERANCE) * scores.total)
+        kept = scores.where(distance <= limit + TOLERANCE)
+        words = f"|−ln p − {scores.entropy:.3f}| ≤ {limit:.3f} nats"
+        return kept, Note(words, limit, (("entropy", scores.entropy),))
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        surprise = before.log_normalizer - logit
+        gap = abs(surprise - before.entropy)
+        return f"surprise {surprise:.3f} is {gap:.3f} from the entropy {before.entropy:.3f} nats, > {note.limit:.3f}"
+
+
+@dataclass(frozen=True)
+class Epsilon(Stage):
+    """p ≥ ε, or what is tied at the top. Oracle: transformers' EpsilonLogitsWarper."""
+
+    name: ClassVar = "epsilon_cutoff"
+    label: ClassVar = "Epsilon"
+    summary: ClassVar = (
+        "Cuts every token less likely than ε, whatever the others are; if all are, the most likely stays. It only "
+        "takes away what a language model hardly means. 0.0003 to 0.0009 are usual."
+    )
+    origin: ClassVar = "Hewitt et al. 2022, arXiv 2210.15191"
+    parameters: ClassVar = (
+        Parameter(
+            "epsilon_cutoff", "ε", 6e-4, 0.0, 0.1, off=0.0, decimals=5, scale="log", usual=(3e-4, 9e-4),
+            hard_maximum=0.999,
+        ),
+    )  # fmt: skip
+
+    epsilon_cutoff: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if self.epsilon_cutoff == 0:
+            return scores, Note()
+        return _at_least(scores, self.epsilon_cutoff), Note(f"p ≥ {self.epsilon_cutoff:g}", self.epsilon_cutoff)
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        return f"{figure(probability(logit, before))} < ε = {self.epsilon_cutoff:g}"
+
+
+@dataclass(frozen=True)
+class Eta(Stage):
+    """p ≥ min(ε, √ε · e^−H), as the paper and the code of transformers have it (its docstring has another root).
+
+    Oracle: transformers' EtaLogitsWarper.
+    """
+
+    name: ClassVar = "eta_cutoff"
+    label: ClassVar = "Eta"
+    summary: ClassVar = (
+        "Like epsilon, but where the distribution is flat, and unlikely tokens are still reasonable, the line is "
+        "lowered to √ε times e to the power of minus the entropy. 0.0003 to 0.004 are usual."
+    )
+    origin: ClassVar = "Hewitt et al. 2022, arXiv 2210.15191"
+    parameters: ClassVar = (
+        Parameter(
+            "eta_cutoff", "ε", 2e-3, 0.0, 0.1, off=0.0, decimals=5, scale="log", usual=(3e-4, 4e-3), hard_maximum=0.999
+        ),
+    )
+
+    eta_cutoff: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if self.eta_cutoff == 0:
+            return scores, Note()
+        lowered = math.sqrt(self.eta_cutoff) * math.exp(-scores.entropy)
+        limit = min(self.eta_cutoff, lowered)
+        facts = (("entropy", scores.entropy), ("lowered", lowered))
+        return _at_least(scores, limit), Note(f"p ≥ {figure(limit)}", limit, facts)
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        own = figure(probability(logit, before))
+        if note.fact("lowered") < self.eta_cutoff:
+            return f"{own} < {figure(note.limit)} = √{self.eta_cutoff:g} × e^−{before.entropy:.3f}"
+        return f"{own} < ε = {self.eta_cutoff:g}"
+
+
+@dataclass(frozen=True)
+class TopA(Stage):
+    """p ≥ a·p₁². Oracle: text-generation-webui."""
+
+    name: ClassVar = "top_a"
+    label: ClassVar = "Top-a"
+    summary: ClassVar = (
+        "Cuts every token less likely than a times the square of the most likely one's probability. The line "
+        "falls much faster than min-p's where the model is unsure, so that more is left there. 0.1 to 0.3 are "
+        "usual."
+    )
+    origin: ClassVar = "BlinkDL's RWKV-LM; KoboldAI"
+    parameters: ClassVar = (
+        Parameter("top_a", "a", 0.2, 0.0, 1.0, off=0.0, decimals=3, usual=(0.1, 0.3), hard_maximum=1.0),
+    )
+
+    top_a: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if self.top_a == 0:
+            return scores, Note()
+        limit = self.top_a * probability(scores.peak, scores) ** 2
+        return _at_least(scores, limit), Note(f"p ≥ {figure(limit)}", limit)
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        top = figure(probability(before.peak, before))
+        return f"{figure(probability(logit, before))} < {self.top_a:g} × {top}²"
+
+
+@dataclass(frozen=True)
+class TailFree(Stage):
+    """The tail begins where the sorted probabilities stop bending. The rule of koboldcpp and of llama.cpp when it had
+    it; text-generation-webui keeps one token more almost always, and never the last."""
+
+    name: ClassVar = "tail_free"
+    label: ClassVar = "Tail-free"
+    summary: ClassVar = (
+        "Looks at the curve of the sorted probabilities and cuts where it has become straight, that is where the "
+        "tail begins: when the second differences passed so far hold the share z of them all. 0.9 to 0.99 are "
+        "usual."
+    )
+    origin: ClassVar = "Trenton Bricken 2019; llama.cpp until 2024, koboldcpp"
+    parameters: ClassVar = (Parameter("tfs_z", "z", 0.95, 0.0, 1.0, off=1.0, usual=(0.9, 0.99), hard_maximum=1.0),)
+
+    tfs_z: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if self.tfs_z == 1 or scores.count <= 2:
+            return scores, Note("" if self.tfs_z == 1 else "two tokens have no curve")
+        p = np.sort(scores.probabilities)[::-1]
+        bends = np.abs(p[:-2] - 2 * p[1:-1] + p[2:])
+        total = float(bends.sum())
+        sums = np.cumsum(bends / total if total > 1e-6 else np.full(bends.size, 1 / bends.size))
+        kept = max(1, int(np.searchsorted(sums, self.tfs_z + TOLERANCE, side="right")))
+        if kept >= sums.size:
+            return scores, Note(f"the curve bends to its end: {scores.count:,} kept")
+        held = float(sums[kept - 1])
+        return scores.first(kept), Note(f"{held:.1%} of the bend in {kept:,} tokens", held)
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        return f"in the tail: {note.limit:.4f} of the curve's bend lies before it, and more would pass {self.tfs_z:g}"

@@ -1,0 +1,107 @@
+"""Penalties for what stands in the text already: by a factor, by a fixed amount, by the number of times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ntp_studio.core.decoding.context import Context
+from ntp_studio.core.decoding.scores import Scores
+from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, flag
+
+
+def _window(name: str) -> Parameter:
+    return Parameter(
+        name, "last tokens (0: all)", 0, 0, 4096, integer=True, decimals=0, scale="log", usual=(0, 1024), advanced=True
+    )
+
+
+@dataclass(frozen=True)
+class RepetitionPenalty(Stage):
+    """l / θ for l > 0, else l · θ: the sign rule that everyone uses (the paper only divides), once per distinct token.
+
+    transformers counts the whole text with its prompt, llama.cpp the last 64 tokens, text-generation-webui the last
+    1,024. Oracle: transformers' RepetitionPenaltyLogitsProcessor, llama.cpp's penalties.
+    """
+
+    name: ClassVar = "repetition_penalty"
+    label: ClassVar = "Repetition penalty"
+    summary: ClassVar = (
+        "Makes every token that already stands in the text, prompt included, less likely: a positive logit is "
+        "divided by the penalty, a negative one multiplied by it. 1.05 to 1.3 are usual; below 1 repetition is "
+        "rewarded. It is the only stage that depends on where the model's logits have their zero. (Keskar et al. "
+        "2019)"
+    )
+    origin: ClassVar = "Keskar et al. 2019 (CTRL), arXiv 1909.05858"
+    parameters: ClassVar = (
+        Parameter("repetition_penalty", "penalty", 1.1, 0.01, 2.0, off=1.0, usual=(1.05, 1.3)),
+        _window("repeat_last_n"),
+        flag("repeat_prompt", "count the prompt", True),
+    )
+    role: ClassVar[Role] = "history"
+    keeps_ranking: ClassVar = False
+    shown_by_default: ClassVar = True
+
+    repetition_penalty: float
+    repeat_last_n: float = 0
+    repeat_prompt: float = 1
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        seen = np.unique(context.history(self.repeat_last_n, prompt=bool(self.repeat_prompt)))
+        if not seen.size or self.repetition_penalty == 1:
+            return scores, Note("" if seen.size else "nothing seen yet")
+        hit = scores.places(seen)
+        old = scores.values[hit]
+        with np.errstate(over="ignore"):
+            new = np.where(old > 0, old / self.repetition_penalty, old * self.repetition_penalty)
+        highest = np.finfo(np.float64).max
+        after = scores.changed(hit, np.clip(new, -highest, highest))
+        return after, Note(f"{hit.size:,} tokens penalised", facts=(("tokens", float(hit.size)),))
+
+
+@dataclass(frozen=True)
+class PresenceFrequency(Stage):
+    """l − α_frequency · count − α_presence · [count > 0].
+
+    OpenAI and vLLM count what was generated only, the default here; llama.cpp its last 64 tokens, prompt included.
+    Oracle: llama.cpp's penalties.
+    """
+
+    name: ClassVar = "presence_frequency"
+    label: ClassVar = "Presence and frequency"
+    summary: ClassVar = (
+        "Lowers the logit of every token that was generated before by fixed amounts: once for being there "
+        "(presence), and once more for every time it occurred (frequency). 0.1 to 1 are usual; negative values "
+        "reward repetition. The prompt does not count unless you say so."
+    )
+    origin: ClassVar = "OpenAI's API; vLLM, llama.cpp"
+    parameters: ClassVar = (
+        Parameter("presence_penalty", "presence", 0.5, -2.0, 2.0, off=0.0, usual=(0.1, 1.0)),
+        Parameter("frequency_penalty", "frequency", 0.0, -2.0, 2.0, off=0.0, usual=(0.1, 1.0)),
+        _window("frequency_last_n"),
+        flag("frequency_prompt", "count the prompt", False),
+    )
+    role: ClassVar[Role] = "history"
+    keeps_ranking: ClassVar = False
+
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    frequency_last_n: float = 0
+    frequency_prompt: float = 0
+
+    @classmethod
+    def is_off(cls, values: Mapping[str, Any]) -> bool:
+        return bool(values["presence_penalty"] == 0 == values["frequency_penalty"])
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        history = context.history(self.frequency_last_n, prompt=bool(self.frequency_prompt))
+        if not history.size or self.presence_penalty == 0 == self.frequency_penalty:
+            return scores, Note("" if history.size else "nothing seen yet")
+        counts = np.bincount(history, minlength=scores.vocab_size)[: scores.vocab_size]
+        hit = scores.places(np.flatnonzero(counts))
+        amounts = self.frequency_penalty * counts[scores.ids[hit]] + self.presence_penalty
+        after = scores.changed(hit, scores.values[hit] - amounts)
+        return after, Note(f"{hit.size:,} tokens penalised", facts=(("tokens", float(hit.size)),))

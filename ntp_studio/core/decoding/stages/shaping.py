@@ -1,0 +1,143 @@
+"""Stages that stretch or squeeze all logits and keep their ranking: temperature and its relatives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ntp_studio.core.decoding.context import Context
+from ntp_studio.core.decoding.scores import Floats, Scores
+from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage
+
+LOWEST = -float(np.finfo(np.float64).max)
+
+
+def cooled(scores: Scores, temperature: float) -> Scores:
+    """logit / T; T = 0 keeps the most likely token alone, the lowest id on a tie."""
+    if temperature == 0:
+        return scores.where(scores.ids == scores.best)
+    with np.errstate(over="ignore"):
+        values = scores.values / temperature
+    if not (math.isfinite(values.max()) and math.isfinite(values.min())):
+        # T of about 1e-305: keep the differences, give up the zero point.
+        with np.errstate(over="ignore"):
+            values = np.maximum((scores.values - scores.peak) / temperature, LOWEST)
+    return scores.with_values(values, same_order=True)
+
+
+def _alone(logit: float, before: Scores) -> str:
+    if logit < before.peak:
+        return "at T = 0 only the most likely token is left"
+    return "at T = 0 only one token is left, the lowest id of those tied at the top"
+
+
+@dataclass(frozen=True)
+class Temperature(Stage):
+    """logit / T. T = 0 keeps the most likely token alone. Oracle: transformers' TemperatureLogitsWarper."""
+
+    name: ClassVar = "temperature"
+    label: ClassVar = "Temperature"
+    summary: ClassVar = (
+        "Divides every logit by T before the softmax. Below 1 the likely tokens gain, above 1 the unlikely ones "
+        "do; at 0 only the most likely token is left. Usual values are 0.5 to 1.2. The ranking never changes."
+    )
+    origin: ClassVar = "Boltzmann's distribution; Ackley, Hinton and Sejnowski 1985"
+    parameters: ClassVar = (Parameter("temperature", "T", 0.8, 0.0, 2.0, off=1.0, usual=(0.5, 1.2)),)
+    role: ClassVar[Role] = "shape"
+    shown_by_default: ClassVar = True
+
+    temperature: float
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if self.temperature != 0:
+            return cooled(scores, self.temperature), Note()
+        tied = int(np.count_nonzero(scores.values == scores.peak))
+        tie = f" (of {tied:,} tied, the lowest id)" if tied > 1 else ""
+        return cooled(scores, 0.0), Note(f"T = 0: only the most likely{tie}")
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        return _alone(logit, before)
+
+
+@dataclass(frozen=True)
+class DynamicTemperature(Stage):
+    """T* between T − r and T + r by the share of the possible entropy, H / ln N, over the N tokens left.
+
+    llama.cpp counts tokens that are listed at −∞ too; here they are gone. Oracle: llama.cpp's temp_ext.
+    """
+
+    name: ClassVar = "dynamic_temperature"
+    label: ClassVar = "Dynamic temperature"
+    summary: ClassVar = (
+        "Chooses the temperature anew for every token: near T − r where the model is sure, near T + r where its "
+        "distribution is flat. What counts is the entropy as a share of the largest possible, so what was cut "
+        "before matters much. While it is on, the plain temperature rests. A range of 0.5 to 1 around 1 is usual."
+    )
+    origin: ClassVar = "kalomaze 2023; llama.cpp, koboldcpp"
+    parameters: ClassVar = (
+        Parameter("dynatemp_range", "range r", 0.5, 0.0, 2.0, off=0.0, usual=(0.5, 1.0)),
+        Parameter("dynatemp_base", "base T", 1.0, 0.0, 2.0, usual=(0.8, 1.2)),
+        Parameter("dynatemp_exponent", "exponent", 1.0, 0.01, 3.0, usual=(0.5, 2.0)),
+    )
+    role: ClassVar[Role] = "shape"
+
+    dynatemp_range: float
+    dynatemp_base: float = 1.0
+    dynatemp_exponent: float = 1.0
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if scores.count <= 1:
+            return scores, Note("one token is left: nothing to do")
+        low = max(0.0, self.dynatemp_base - self.dynatemp_range)
+        high = self.dynatemp_base + self.dynatemp_range
+        share = min(1.0, scores.entropy / math.log(scores.count))
+        chosen = low + (high - low) * share**self.dynatemp_exponent
+        words = f"T = {chosen:.3f}: H / ln N = {scores.entropy:.3f} / ln {scores.count:,} = {share:.1%}"
+        return cooled(scores, chosen), Note(words, chosen, (("temperature", chosen), ("share", share)))
+
+    def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
+        return _alone(logit, before)
+
+
+@dataclass(frozen=True)
+class Smoothing(Stage):
+    """max l − k·f·d² + s·f·d³ with d = l − max l, k = (3 − c)/2, s = (c − 1)/2. Oracle: text-generation-webui."""
+
+    name: ClassVar = "smoothing"
+    label: ClassVar = "Quadratic smoothing"
+    summary: ClassVar = (
+        "Bends the logits: tokens close to the best come closer, those far below fall much further. The factor "
+        "says how steeply; a curve above 1 adds a cubic term that spares the near ones still more. A factor of "
+        "0.2 to 1 with a curve of 1 is usual. Curves beyond 3 would lift tokens above the best one, so they are "
+        "not offered."
+    )
+    origin: ClassVar = "kalomaze 2024; text-generation-webui"
+    parameters: ClassVar = (
+        Parameter("smoothing_factor", "factor", 0.3, 0.0, 2.0, off=0.0, usual=(0.2, 1.0)),
+        Parameter("smoothing_curve", "curve", 1.0, 1.0, 3.0, usual=(1.0, 2.0), hard_maximum=3.0),
+    )
+    role: ClassVar[Role] = "shape"
+
+    smoothing_factor: float
+    smoothing_curve: float = 1.0
+
+    def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
+        if self.smoothing_factor == 0:
+            return scores, Note()
+        square = (3 - self.smoothing_curve) / 2 * self.smoothing_factor
+        cube = (self.smoothing_curve - 1) / 2 * self.smoothing_factor
+        below = scores.values - scores.peak
+        with np.errstate(over="ignore", invalid="ignore"):
+            # (cube·d − square)·d² rather than two terms: they never cancel, as both are negative.
+            values: Floats = scores.peak + (cube * below - square) * (below * below)
+        if not math.isfinite(values.min()):  # d beyond 1e100: it stays the lowest, and stays
+            values = np.maximum(np.nan_to_num(values, nan=LOWEST, neginf=LOWEST), LOWEST)
+        return scores.with_values(values, same_order=True), Note()
+
+    @classmethod
+    def is_off(cls, values: Mapping[str, Any]) -> bool:
+        return bool(values["smoothing_factor"] == 0)

@@ -1,0 +1,48 @@
+"""How a person writes tokens in a setting: `#12` is an id, `#12,13` a sequence, `#eos` every end token, and anything
+else is text, taken as it stands: " the" and "the" are different tokens."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from ntp_studio.core.decoding.context import Vocabulary
+
+IDS = re.compile(r"#\d+(,\s*\d+)*")
+EOS = "#eos"
+
+
+def sequence(text: str, vocabulary: Vocabulary) -> tuple[int, ...]:
+    """The token ids that an entry stands for, in a row; empty if it has none."""
+    if IDS.fullmatch(text):
+        return tuple(int(part) for part in text[1:].split(","))
+    return vocabulary.encode(text)
+
+
+def sequences(text: str, vocabulary: Vocabulary) -> list[tuple[int, ...]]:
+    """Like `sequence`, where `#eos` stands for each of the end tokens."""
+    if text == EOS:
+        return [(token_id,) for token_id in sorted(vocabulary.eos_ids)]
+    found = sequence(text, vocabulary)
+    return [found] if found else []
+
+
+def single(text: str, vocabulary: Vocabulary) -> tuple[int, ...]:
+    """Every single token that an entry stands for."""
+    if text == EOS:
+        return tuple(sorted(vocabulary.eos_ids))
+    if IDS.fullmatch(text):
+        return tuple(int(part) for part in text[1:].split(","))
+    return vocabulary.spelled(text)
+
+
+def biased(entry: str) -> tuple[str, float]:
+    """`TEXT=AMOUNT` as (text, amount). Raises ValueError, in words, for anything else."""
+    text, separator, amount = entry.rpartition("=")
+    try:
+        value = -math.inf if amount.strip().casefold() == "ban" else float(amount)
+    except ValueError:
+        value = math.nan
+    if not separator or not text or math.isnan(value) or value == math.inf:
+        raise ValueError(f"{entry!r} is not TEXT=NUMBER, such as ' the=-2', '#464=1.5' or 'damn=ban'.")
+    return text, value
