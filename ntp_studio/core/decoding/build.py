@@ -21,7 +21,7 @@ def full_values(setting: StageSetting) -> dict[str, Any]:
     values: dict[str, Any] = {p.name: p.default for p in kind.parameters}
     values |= {item.name: item.default for item in fields(kind) if item.default is not MISSING}  # type: ignore[arg-type]
     given = dict(setting.values) | dict(setting.texts)
-    unknown = set(given) - set(values)
+    unknown = set(given) - set(kind.setting_names())
     if unknown:
         raise SettingError(f"{kind.label} has no parameter {', '.join(sorted(unknown))}.")
     return values | given

@@ -142,11 +142,13 @@ class TopP(Stage):
     shown_by_default: ClassVar = True
 
     top_p: float
+    min_keep: int = 1
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.top_p == 1:  # not cumulative ≥ 1, which would cut what rounding put beyond it
             return scores, Note()
         kept, held = scores.heaviest(self.top_p - TOLERANCE)
+        kept = kept if kept.count >= self.min_keep else scores.first(self.min_keep)
         return kept, Note(f"{held:.1%} in {kept.count:,} tokens", held)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
@@ -170,13 +172,16 @@ class MinP(Stage):
     shown_by_default: ClassVar = True
 
     min_p: float
+    min_keep: int = 1
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.min_p == 0:
             return scores, Note()
         limit = scores.peak + math.log(self.min_p) - TOLERANCE
         threshold = self.min_p * probability(scores.peak, scores)
-        return scores.where(scores.values >= limit), Note(f"p ≥ {figure(threshold)}", threshold)
+        kept = scores.where(scores.values >= limit)
+        kept = kept if kept.count >= self.min_keep else scores.first(self.min_keep)
+        return kept, Note(f"p ≥ {figure(threshold)}", threshold)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         top = probability(before.peak, before)

@@ -13,10 +13,11 @@ from ntp_studio.core.decoding.scores import Scores, crossing
 from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Stage, figure, probability
 
 
-def _at_least(scores: Scores, limit: float) -> Scores:
-    """The tokens of at least this probability, or those tied at the top if none has it."""
+def _at_least(scores: Scores, limit: float, min_keep: int = 1) -> Scores:
+    """The tokens of at least this probability, or those tied at the top if none has it; `min_keep` at the least."""
     threshold = (math.log(limit) if limit > 0 else -math.inf) + scores.log_normalizer - TOLERANCE
-    return scores.where(scores.values >= min(threshold, scores.peak))
+    kept = scores.where(scores.values >= min(threshold, scores.peak))
+    return kept if kept.count >= min_keep else scores.first(min_keep)
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,15 @@ class Typical(Stage):
     )
 
     typical_p: float
+    min_keep: int = 1
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.typical_p == 1:
             return scores, Note()
         distance = np.abs(scores.log_normalizer - scores.entropy - scores.values)
         limit, _ = crossing(distance, scores.weights, (self.typical_p - TOLERANCE) * scores.total)
+        if self.min_keep > 1:
+            limit = max(limit, float(np.sort(distance)[min(self.min_keep, scores.count) - 1]))
         kept = scores.where(distance <= limit + TOLERANCE)
         words = f"|−ln p − {scores.entropy:.3f}| ≤ {limit:.3f} nats"
         return kept, Note(words, limit, (("entropy", scores.entropy),))
@@ -71,11 +75,13 @@ class Epsilon(Stage):
     )  # fmt: skip
 
     epsilon_cutoff: float
+    min_keep: int = 1
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.epsilon_cutoff == 0:
             return scores, Note()
-        return _at_least(scores, self.epsilon_cutoff), Note(f"p ≥ {self.epsilon_cutoff:g}", self.epsilon_cutoff)
+        kept = _at_least(scores, self.epsilon_cutoff, self.min_keep)
+        return kept, Note(f"p ≥ {self.epsilon_cutoff:g}", self.epsilon_cutoff)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"{figure(probability(logit, before))} < ε = {self.epsilon_cutoff:g}"
@@ -102,6 +108,7 @@ class Eta(Stage):
     )
 
     eta_cutoff: float
+    min_keep: int = 1
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.eta_cutoff == 0:
@@ -109,7 +116,7 @@ class Eta(Stage):
         lowered = math.sqrt(self.eta_cutoff) * math.exp(-scores.entropy)
         limit = min(self.eta_cutoff, lowered)
         facts = (("entropy", scores.entropy), ("lowered", lowered))
-        return _at_least(scores, limit), Note(f"p ≥ {figure(limit)}", limit, facts)
+        return _at_least(scores, limit, self.min_keep), Note(f"p ≥ {figure(limit)}", limit, facts)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         own = figure(probability(logit, before))
