@@ -13,8 +13,24 @@ import pytest
 from ntp_studio.core.decoding import Chain, Context, Scores
 from ntp_studio.core.decoding.context import NoVocabulary
 from ntp_studio.core.decoding.stages import (
-    AdaptiveP, Bias, Dry, DynamicTemperature, MinP, Mirostat, PresenceFrequency, RepetitionPenalty, Smoothing, Stage,
-    TailFree, Temperature, TopA, TopK, TopNSigma, TopP, Typical, Xtc,
+    AdaptiveP,
+    Bias,
+    Dry,
+    DynamicTemperature,
+    MinP,
+    Mirostat,
+    PresenceFrequency,
+    RepetitionPenalty,
+    Smoothing,
+    Stage,
+    TailFree,
+    Temperature,
+    TopA,
+    TopK,
+    TopNSigma,
+    TopP,
+    Typical,
+    Xtc,
 )  # fmt: skip
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden"

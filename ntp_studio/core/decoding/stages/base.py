@@ -89,9 +89,11 @@ class Stage:
     """A small frozen object that maps scores to scores; subclasses are dataclasses whose fields are their parameters.
 
     A stage checks its numbers when it is built, never touches its input, and leaves at least one token unless its role
-    is "ban". `min_keep`, where a stage has it, is how many it leaves at the least: more than one is what beam search asks
-    for (transformers' min_tokens_to_keep), and no setting of a person's. `role` says what it is to the chain: it looks at the tokens so far ("history", "ban"), changes all logits
+    is "ban". `role` says what it is to the chain: it looks at the tokens so far ("history", "ban"), changes all logits
     ("shape"), removes the unlikely or likely ("cut"), replaces the usual draw ("choose"), or ends the text ("stop").
+
+    A field `min_keep`, where a stage has it, is how many tokens it leaves at the least. It is no setting of a person's:
+    beam search asks for more than one (transformers' min_tokens_to_keep).
     """
 
     name: ClassVar[str]

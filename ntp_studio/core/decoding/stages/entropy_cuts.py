@@ -14,10 +14,10 @@ from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Sta
 
 
 def _at_least(scores: Scores, limit: float, min_keep: int = 1) -> Scores:
-    """The tokens of at least this probability, or those tied at the top if none has it; `min_keep` at the least."""
+    """The tokens of at least this probability, but `min_keep` with those tied with the last of them at the least."""
     threshold = (math.log(limit) if limit > 0 else -math.inf) + scores.log_normalizer - TOLERANCE
-    kept = scores.where(scores.values >= min(threshold, scores.peak))
-    return kept if kept.count >= min_keep else scores.first(min_keep)
+    least = float(scores.values[scores.ranked(min_keep)[-1]]) if min_keep > 1 else scores.peak
+    return scores.where(scores.values >= min(threshold, least))
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ class Typical(Stage):
             return scores, Note()
         distance = np.abs(scores.log_normalizer - scores.entropy - scores.values)
         limit, _ = crossing(distance, scores.weights, (self.typical_p - TOLERANCE) * scores.total)
+        mask = distance <= limit + TOLERANCE
         if self.min_keep > 1:
-            limit = max(limit, float(np.sort(distance)[min(self.min_keep, scores.count) - 1]))
-        kept = scores.where(distance <= limit + TOLERANCE)
+            mask[np.argsort(distance, kind="stable")[: self.min_keep]] = True
+        kept = scores.where(mask)
         words = f"|−ln p − {scores.entropy:.3f}| ≤ {limit:.3f} nats"
         return kept, Note(words, limit, (("entropy", scores.entropy),))
 
