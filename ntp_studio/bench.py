@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,10 +21,14 @@ from ntp_studio.core.session import Session
 from ntp_studio.core.types import DecodingSettings, StudioError
 from ntp_studio.engine import Engine
 
+if TYPE_CHECKING:
+    from ntp_studio.core.decoding import Scores, Trace
+
 PROMPT = "Once upon a time, in a village by the sea, there lived a young fisherman who had a dream."
 TURN = 5  # tokens in a row for each side
 USUAL = {"temperature": 0.8, "top_k": 40.0, "top_p": 0.95, "min_p": 0.05}
 LARGE_VOCABULARY = 151_936
+SMOL_VOCABULARY = 49_152
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ def run_all(path: str, device: str, dtype: str, *, tokens: int) -> Iterator[Row]
         detail = f"{short_own:.2f} ms → {long_own:.2f} ms"
         yield Row(f"own share at {long} tokens of context over at 50", long_own / short_own, "×", 1.3, detail)
     yield Row(f"redraw after a setting at {LARGE_VOCABULARY:,} tokens", redraw_time(), "ms", 16.0, "no forward")
+    yield from decoding_rows()
 
 
 class Bare:
@@ -189,35 +194,106 @@ def against_generate(model: LanguageModel, tokens: int) -> tuple[float, str, flo
     return b / a, "×", 1.0, f"generate {a:.2f} ms, studio {b:.2f} ms per token, prompt included"
 
 
-def redraw_time(changes: int = 40) -> float:
-    """Median ms from a changed setting to its frame, on random logits of a large vocabulary: no model takes part."""
-    from ntp_studio.core.decoding import Chain, Context, Scores
-    from ntp_studio.core.decoding.draw import RandomStream, StreamPlace, choose
-    from ntp_studio.core.frames import build_frame
-    from ntp_studio.core.tokens import CharacterTokens
-    from ntp_studio.core.types import ModelInfo
+# Ten stages that act; in the second, each keeps nearly the whole vocabulary, so that none spares the next its work.
+TEN = {
+    "repetition_penalty": 1.1, "presence_penalty": 0.2, "dry_multiplier": 0.8, "no_repeat_ngram_size": 3,
+    "temperature": 0.9, "top_n_sigma": 2.0, "top_k": 200.0, "top_p": 0.95, "min_p": 0.02, "typical_p": 0.95,
+}  # fmt: skip
+TEN_WIDE = TEN | {
+    "temperature": 1.5, "top_n_sigma": 10.0, "top_k": 150_000.0, "top_p": 0.9999, "min_p": 1e-9, "typical_p": 0.999
+}  # fmt: skip
 
-    rng = np.random.default_rng(0)
-    logits = (rng.standard_normal(LARGE_VOCABULARY) * 3).astype(np.float32)
-    info = ModelInfo("random logits", "", "", "", 0, LARGE_VOCABULARY, 4096, 0)
-    tokens = CharacterTokens({i: chr(0x4E00 + i % 20000) for i in range(LARGE_VOCABULARY)})
-    model = LanguageModel(_NoNetwork(), tokens, info)
-    scores, stream, place = Scores.of(logits), RandomStream(LARGE_VOCABULARY), StreamPlace(0)
-    history = rng.integers(0, LARGE_VOCABULARY, 500).tolist()
-    turn = iter(range(10**6))
 
-    def redraw() -> None:
+class Decoding:
+    """A step without a model: random logits of a large vocabulary through a chain, a draw and a frame."""
+
+    def __init__(self, vocab_size: int, values: Mapping[str, float]) -> None:
+        from ntp_studio.core.decoding import Scores
+        from ntp_studio.core.decoding.draw import RandomStream, StreamPlace
+        from ntp_studio.core.tokens import CharacterTokens
+        from ntp_studio.core.types import ModelInfo
+
+        rng = np.random.default_rng(0)
+        self.logits = (rng.standard_normal(vocab_size) * 3).astype(np.float32)
+        info = ModelInfo("random logits", "", "", "", 0, vocab_size, 4096, 0)
+        tokens = CharacterTokens({i: chr(0x4E00 + i % 20000) for i in range(vocab_size)})
+        self.model = LanguageModel(_NoNetwork(), tokens, info)
+        self.values = values
+        self.scores = Scores.of(self.logits)
+        self._stream, self._place = RandomStream(vocab_size), StreamPlace(0)
+        self._history = rng.integers(0, vocab_size, 500).tolist()
+        self._turn = 0
+
+    def chain(self) -> Trace:
+        """The chain on logits that nothing is known of yet, with every stage's report."""
+        from ntp_studio.core.decoding import Scores
+
+        trace = self._run(Scores.of(self.logits), self.values)
+        trace.reports()
+        return trace
+
+    def step(self) -> None:
+        """Chain, draw and frame of a new step; its noise is drawn anew too."""
+        from ntp_studio.core.decoding import Scores
+
         started = time.perf_counter()
-        values = USUAL | {"temperature": 0.5 + 0.01 * next(turn), "repetition_penalty": 1.1}
-        trace = Chain.of(settings_from_names(values)).run(scores, Context(history, 10))
-        token_id, draw = choose(trace.result, "race", stream, place)
+        self._place = self._place.following
+        self._show(self._run(Scores.of(self.logits), self.values), started)
+
+    def redraw(self) -> None:
+        """What a changed setting costs at a step that has been looked at."""
+        started = time.perf_counter()
+        self._turn += 1
+        values = {**self.values, "temperature": 0.5 + 0.01 * self._turn}
+        self._show(self._run(self.scores, values), started)
+
+    def sort(self) -> None:
+        """The yardstick: one full ranking of the vocabulary."""
+        np.argsort(-self.logits.astype(np.float64))
+
+    def _run(self, scores: Scores, values: Mapping[str, float]) -> Trace:
+        from ntp_studio.core.decoding import Chain, Context
+
+        return Chain.of(settings_from_names(values)).run(scores, Context(self._history, 10))
+
+    def _show(self, trace: Trace, started: float) -> None:
+        from ntp_studio.core.decoding.draw import choose
+        from ntp_studio.core.frames import build_frame
+
+        token_id, draw = choose(trace.result, "race", self._stream, self._place)
         build_frame(
-            model, trace, token_id, draw, top=40, step=1, node=0, context_length=500, origin="drawn", model_ms=0.0,
+            self.model, trace, token_id, draw, top=40, step=1, node=0, context_length=500, origin="drawn", model_ms=0.0,
             note="", started=started,
         )  # fmt: skip
 
-    redraw()
-    return statistics.median(timed(redraw, changes))
+
+def redraw_time(changes: int = 40) -> float:
+    """Median ms from a changed setting to its frame, on random logits of a large vocabulary: no model takes part."""
+    decoding = Decoding(LARGE_VOCABULARY, USUAL | {"repetition_penalty": 1.1})
+    decoding.redraw()
+    return statistics.median(timed(decoding.redraw, changes))
+
+
+def decoding_rows(times: int = 20) -> Iterator[Row]:
+    """What decoding costs without any model, and as a ratio to one sort of the vocabulary measured in turns with it."""
+    for name, values in (("", TEN), (", none sparing the next", TEN_WIDE)):
+        large = Decoding(LARGE_VOCABULARY, values)
+        yield from _against_sort(f"ten stages at {LARGE_VOCABULARY:,} tokens, traced{name}", large, large.chain, 16.0, times)
+    for name, values in (("usual settings", USUAL), ("ten stages", TEN)):
+        small = Decoding(SMOL_VOCABULARY, values)
+        yield from _against_sort(f"chain, draw and frame at {SMOL_VOCABULARY:,}, {name}", small, small.step, 5.0, times)
+
+
+def _against_sort(
+    name: str, decoding: Decoding, action: Callable[[], object], bound: float, times: int
+) -> Iterator[Row]:
+    action()
+    ours, sorts = [], []
+    for _ in range(times):
+        ours += timed(action, 1)
+        sorts += timed(decoding.sort, 1)
+    took, sort = statistics.median(ours), statistics.median(sorts)
+    yield Row(name, took, "ms", bound, f"{took / sort:.1f} × one sort ({sort:.2f} ms); least {min(ours):.2f} ms")
 
 
 class _NoNetwork:

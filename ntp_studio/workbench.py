@@ -327,6 +327,7 @@ class Workbench:
         if column.session is not None:
             column.session.set_decoding(command.decoding)
             column.decoding = command.decoding
+            column.frame = None  # it no longer holds, also where the new chain allows no token
             self._show_frame(column, column.session)
         else:
             column.decoding = command.decoding

@@ -23,7 +23,8 @@ def a_full_one() -> Settings:
     decoding = DecodingSettings(
         (
             StageSetting("top_k", (("top_k", 40.0),), enabled=False),
-            StageSetting("xtc", (("xtc_probability", 0.5), ("xtc_threshold", 0.1))),
+            StageSetting("xtc", (("xtc_probability", 0.5), ("xtc_threshold", 0.1)), texts=(("xtc_protect", ("é", "#5")),)),
+            StageSetting("stop", texts=(("stop_strings", ()), ("stop_tokens", ("\n",)))),
         ),
         "greedy",
     )
@@ -52,6 +53,17 @@ def test_what_is_saved_is_loaded(path: Path) -> None:
     assert unchanged == ["version"], "the example must change every setting"
     save(full, path)
     assert load(path) == full
+
+
+def test_a_file_from_before_there_were_lists_of_texts_is_read(path: Path) -> None:
+    path.parent.mkdir()
+    stage = {"name": "top_k", "enabled": True, "values": {"top_k": 5}}
+    path.write_text(json.dumps({"version": 1, "decoding": {"method": "race", "stages": [stage]}}))
+    assert load(path).decoding == DecodingSettings((StageSetting("top_k", (("top_k", 5.0),)),))
+    for texts in ([], {"stop_strings": "a"}, {"stop_strings": [1]}):
+        stages = [{"name": "stop", "enabled": True, "values": {}, "texts": texts}]
+        path.write_text(json.dumps({"version": 1, "decoding": {"method": "race", "stages": stages}}))
+        assert load(path).decoding == DecodingSettings()
 
 
 def test_no_file_means_defaults(path: Path) -> None:

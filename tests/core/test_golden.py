@@ -12,6 +12,7 @@ import pytest
 
 from ntp_studio.core.decoding import Chain, Context, Scores
 from ntp_studio.core.decoding.context import NoVocabulary
+from ntp_studio.core.decoding.draw import dart
 from ntp_studio.core.decoding.stages import (
     AdaptiveP,
     Bias,
@@ -105,6 +106,20 @@ def test_llamacpp(number: int) -> None:
     )
     probabilities = np.exp(result.values_at(np.array(case["ids"])) - result.log_normalizer)
     np.testing.assert_allclose(probabilities, case["p"], rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("number", range(len(LLAMA["rng"])))
+def test_llamacpp_draws(number: int) -> None:
+    """llama.cpp's draw by its own random numbers: 53 bits of two words of the Mersenne Twister."""
+    case = LLAMA["rng"][number]
+    twister = np.random.MT19937()
+    twister._legacy_seeding(case["seed"])
+    scores = Scores.of(vector(case["vector"]))
+    drawn = []
+    for _ in case["tokens"]:
+        low, high = (int(word) for word in twister.random_raw(2))
+        drawn.append(dart(scores, (low + high * 2**32) / 2**64))
+    assert drawn == case["tokens"]
 
 
 @pytest.mark.parametrize("number", range(len(LLAMA["stateful"])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +50,54 @@ def test_sampling_equals_generate_token_for_token(values: dict[str, float]) -> N
         while len(session.token_ids) < 20 and not session.stopped:
             session.step()
         assert session.token_ids == wanted
+
+
+def any_mix(rng: np.random.Generator) -> dict[str, Any]:
+    """Some of all the stages that transformers has, with random values."""
+    values: dict[str, Any] = {
+        "temperature": float(rng.uniform(0.4, 1.8)),
+        "top_h": float(rng.uniform(0.3, 1.0)),
+        "top_k": int(rng.integers(2, 60)),
+        "top_p": float(rng.uniform(0.5, 0.99)),
+        "min_p": float(rng.uniform(0.005, 0.2)),
+        "typical_p": float(rng.uniform(0.3, 0.95)),
+        "epsilon_cutoff": float(rng.uniform(1e-4, 1e-2)),
+        "eta_cutoff": float(rng.uniform(1e-4, 1e-2)),
+        "repetition_penalty": float(rng.uniform(0.8, 1.5)),
+        "no_repeat_ngram_size": int(rng.integers(1, 4)),
+        "min_new_tokens": int(rng.integers(1, 14)),
+        "sequence_bias": [
+            [rng.integers(1, 300, int(rng.integers(1, 3))).tolist(), float(rng.normal() * 4)] for _ in range(5)
+        ],
+        "bad_words_ids": [rng.integers(1, 300, int(rng.integers(1, 3))).tolist() for _ in range(5)],
+    }
+    return {name: value for name, value in values.items() if rng.random() < 0.4}
+
+
+def in_our_words(mix: dict[str, Any]) -> dict[str, Any]:
+    def ids(tokens: list[int]) -> str:
+        return "#" + ",".join(map(str, tokens))
+
+    ours = dict(mix)
+    if "sequence_bias" in ours:
+        ours["sequence_bias"] = [f"{ids(tokens)}={amount!r}" for tokens, amount in mix["sequence_bias"]]
+    if "bad_words_ids" in ours:
+        ours["bad_words"] = [ids(tokens) for tokens in ours.pop("bad_words_ids")]
+    return ours
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_any_mix_equals_generate_token_for_token(part: int) -> None:
+    """A hundred seeds, each with a mix of its own."""
+    lm = tiny.model("llama")
+    for seed in range(20 * part, 20 * part + 20):
+        mix = any_mix(np.random.default_rng(seed))
+        session = lm.start(PROMPT, seed=seed, decoding=settings_from_names(in_our_words(mix)))
+        torch.manual_seed(seed)
+        wanted = generate(lm, session.prompt_token_ids, 14, **mix)
+        while len(session.token_ids) < 14 and not session.stopped:
+            session.step()
+        assert session.token_ids == wanted, (seed, mix)
 
 
 @pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)

@@ -82,6 +82,21 @@ def test_chat_and_eos_and_context(llama: Path, capsys: pytest.CaptureFixture[str
     assert end["reason"] in ("eos", "context")
 
 
+def test_inspect_takes_orders_and_texts(llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--model", str(llama), "--prompt", PROMPT, "--steps", "1", "--set", "temperature=5", "--set", "top_p=0.5"]
+    _, hot, _ = inspect(capsys, *arguments)
+    _, cool, _ = inspect(capsys, *arguments, "--order", "llama.cpp")
+    assert hot["kept"] > cool["kept"], "temperature before or after the cut"
+    arguments = ["--model", str(llama), "--prompt", PROMPT, "--steps", "12", "--seed", "3"]
+    *_, end = inspect(capsys, *arguments)
+    stop = f'stop_tokens=["#{end["token_ids"][4]}"]'
+    *_, stopped = inspect(capsys, *arguments, "--set", stop)
+    assert stopped["reason"] == "stop"
+    assert stopped["token_ids"] == end["token_ids"][: end["token_ids"].index(end["token_ids"][4]) + 1]
+    *_, banned = inspect(capsys, *arguments, "--set", f"sequence_bias=#{end['token_ids'][0]}=ban")
+    assert banned["token_ids"][0] != end["token_ids"][0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [

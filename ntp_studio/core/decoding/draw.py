@@ -98,6 +98,13 @@ def race(scores: Scores, noise: NDArray[np.float32]) -> tuple[int, float]:
     return int(scores.ids[winner]), float(times[winner]) * scores.total
 
 
+def dart(scores: Scores, u: float) -> int:
+    """The other draw: the token on which u in [0, 1) falls when the probabilities lie end to end, in the order of `ids`
+    (inverse of the cumulative distribution; what llama.cpp does)."""
+    sums = np.cumsum(scores.weights)
+    return int(scores.ids[min(int(np.searchsorted(sums, u * sums[-1])), scores.count - 1)])
+
+
 def choose(scores: Scores, method: str, stream: RandomStream, at: StreamPlace) -> tuple[int, DrawReport]:
     """The token that `method` takes from what is left."""
     if method == "greedy":

@@ -59,10 +59,13 @@ class Bias(Stage):
         return not values["sequence_bias"]
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
-        wanted = {}
+        wanted: dict[tuple[int, ...], float] = {}
+        unknown = 0
         for entry in self.sequence_bias:
             text, amount = biased(entry)
-            wanted.update(dict.fromkeys(sequences(text, context.vocabulary), amount))
+            found = sequences(text, context.vocabulary)
+            unknown += not found
+            wanted.update(dict.fromkeys(found, amount))
         history = context.history().tolist()
         amounts: dict[int, float] = {}
         for ids, amount in wanted.items():
@@ -71,8 +74,7 @@ class Bias(Stage):
         places = scores.places(np.array(sorted(amounts), dtype=np.int64))
         added = np.array([amounts[i] for i in scores.ids[places].tolist()])
         after = scores.changed(places, scores.values[places] + added) if places.size else scores
-        unknown = len(self.sequence_bias) - len(wanted)
-        lost = f", {unknown} without a token" if unknown > 0 else ""
+        lost = f", {unknown} without a token" if unknown else ""
         return after, Note(f"{places.size:,} tokens biased{lost}", detail=amounts)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
