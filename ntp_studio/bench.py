@@ -278,7 +278,8 @@ def decoding_rows(times: int = 20) -> Iterator[Row]:
     """What decoding costs without any model, and as a ratio to one sort of the vocabulary measured in turns with it."""
     for name, values in (("", TEN), (", none sparing the next", TEN_WIDE)):
         large = Decoding(LARGE_VOCABULARY, values)
-        yield from _against_sort(f"ten stages at {LARGE_VOCABULARY:,} tokens, traced{name}", large, large.chain, 16.0, times)
+        label = f"ten stages at {LARGE_VOCABULARY:,} tokens, traced{name}"
+        yield from _against_sort(label, large, large.chain, 16.0, times)
     for name, values in (("usual settings", USUAL), ("ten stages", TEN)):
         small = Decoding(SMOL_VOCABULARY, values)
         yield from _against_sort(f"chain, draw and frame at {SMOL_VOCABULARY:,}, {name}", small, small.step, 5.0, times)

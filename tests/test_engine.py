@@ -119,6 +119,31 @@ def _with_context(info, length: int):
     return replace(info, context_length=length)
 
 
+def test_playing_stops_at_a_stop_token(desk: Desk) -> None:
+    following = desk.only(m.FrameReady).frame.choice.token.id
+    desk.session.model.eos_ids = frozenset()
+    desk(m.SetDecoding(settings_from_names({"stop_tokens": f"#{following}"})))
+    desk(m.Play())
+    while desk.engine.run_pending():
+        pass
+    assert desk.session.token_ids == [following]
+    assert desk.said[-1].reason == "stop"
+
+
+def test_a_chain_that_allows_nothing_is_told_and_can_be_left(desk: Desk) -> None:
+    desk.session.model.eos_ids = frozenset()
+    everything = [f"#{i}" for i in range(desk.session.model.tokens.vocab_size)]
+    desk(m.SetDecoding(settings_from_names({"bad_words": everything})))
+    assert "No token is allowed here" in desk.only(m.Trouble).message
+    desk(m.Step())
+    assert "No token is allowed here" in desk.only(m.Trouble).message, "not the token that was shown before"
+    assert desk.session.token_ids == []
+    desk(m.SetDecoding(DecodingSettings()))
+    assert desk.only(m.FrameReady)
+    desk(m.Step())
+    assert len(desk.session.token_ids) == 1
+
+
 def test_playing_stops_at_end_of_text(desk: Desk) -> None:
     following = desk.only(m.FrameReady).frame.choice.token.id
     desk.session.model.eos_ids = frozenset([following])

@@ -23,7 +23,8 @@ def a_full_one() -> Settings:
     decoding = DecodingSettings(
         (
             StageSetting("top_k", (("top_k", 40.0),), enabled=False),
-            StageSetting("xtc", (("xtc_probability", 0.5), ("xtc_threshold", 0.1)), texts=(("xtc_protect", ("é", "#5")),)),
+            StageSetting("xtc", (("xtc_probability", 0.5), ("xtc_threshold", 0.1))),
+            StageSetting("bias", texts=(("sequence_bias", ("é=2", "#5=ban")),)),
             StageSetting("stop", texts=(("stop_strings", ()), ("stop_tokens", ("\n",)))),
         ),
         "greedy",

@@ -83,7 +83,8 @@ def test_chat_and_eos_and_context(llama: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_inspect_takes_orders_and_texts(llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--model", str(llama), "--prompt", PROMPT, "--steps", "1", "--set", "temperature=5", "--set", "top_p=0.5"]
+    arguments = ["--model", str(llama), "--prompt", PROMPT, "--steps", "1", "--set", "temperature=5"]
+    arguments += ["--set", "top_p=0.5"]
     _, hot, _ = inspect(capsys, *arguments)
     _, cool, _ = inspect(capsys, *arguments, "--order", "llama.cpp")
     assert hot["kept"] > cool["kept"], "temperature before or after the cut"
