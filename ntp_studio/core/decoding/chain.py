@@ -29,7 +29,10 @@ class TracedStage:
         before, after = self.before, self.after
         mass = 1.0
         if after.count < before.count:
-            mass = min(1.0, float(np.exp(before.values_at(after.ids) - before.log_normalizer).sum()))
+            if self.stage.role in ("cut", "choose"):  # the logits of what is left are as they were
+                mass = min(1.0, math.exp(after.log_normalizer - before.log_normalizer))
+            else:
+                mass = min(1.0, float(np.exp(before.values_at(after.ids) - before.log_normalizer).sum()))
         return StageReport(
             name=self.stage.name,
             kept=after.count,

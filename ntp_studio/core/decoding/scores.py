@@ -65,15 +65,18 @@ class Scores:
         return float(self.values.max())
 
     @cached_property
-    def _shifted(self) -> Floats:
-        shifted: Floats = self.values - self.peak
-        return shifted
+    def _weighed(self) -> tuple[Floats, float]:
+        """exp(logit - peak), and the sum of these times (logit - peak). The differences are not kept: fresh memory for
+        another vocabulary of numbers costs more than all arithmetic on it."""
+        shifted = self.values - self.peak
+        weights: Floats = np.exp(shifted)
+        # einsum rather than dot: BLAS would wake a team of threads of its own beside torch's.
+        return weights, float(np.einsum("i,i->", weights, shifted))
 
-    @cached_property
+    @property
     def weights(self) -> Floats:
         """exp(logit - peak), aligned with `ids`; divided by `total` they are the probabilities."""
-        weights: Floats = np.exp(self._shifted)
-        return weights
+        return self._weighed[0]
 
     @cached_property
     def total(self) -> float:
@@ -93,8 +96,7 @@ class Scores:
     @cached_property
     def entropy(self) -> float:
         """In nats; 0·ln 0 is 0."""
-        # einsum rather than dot: BLAS would wake a team of threads of its own beside torch's.
-        mean = float(np.einsum("i,i->", self.weights, self._shifted)) / self.total
+        mean = self._weighed[1] / self.total
         return max(0.0, math.log(self.total) - mean)
 
     @cached_property
@@ -130,6 +132,12 @@ class Scores:
         if self._sorted.size < n:
             self._sorted = self._sort(n)
         return self._sorted[:n]
+
+    def kth(self, n: int) -> float:
+        """The n-th highest logit."""
+        if n <= FEW:
+            return float(self.values[self.ranked(n)[-1]])
+        return float(np.partition(self.values, self.count - n)[self.count - n])
 
     def _sort(self, n: int) -> Ints:
         if n * 4 > self.count:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ntp_studio.core.decoding.context import Context
-from ntp_studio.core.decoding.scores import Scores
+from ntp_studio.core.decoding.scores import FEW, Scores
 from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Stage, figure, probability
 
 TOP_H_LIMIT = 100  # hard-coded in transformers
@@ -116,10 +116,12 @@ class TopK(Stage):
             return scores, Note()
         if k >= scores.count:
             return scores, Note(f"k = {k:,} is more than the {scores.count:,} left")
-        limit = float(scores.values[scores.ranked(k)[-1]])
-        kept = int(np.count_nonzero(scores.values >= limit))
+        limit = scores.kth(k)
+        mask = scores.values >= limit
+        kept = int(np.count_nonzero(mask))
         tie = f" (tie: {kept:,} kept)" if kept > k else ""
-        return scores.first(kept), Note(f"logit ≥ {limit:.2f}{tie}", limit)
+        after = scores.first(kept) if kept <= FEW else scores.where(mask)
+        return after, Note(f"logit ≥ {limit:.2f}{tie}", limit)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"logit {logit:.2f} < {note.limit:.2f}, the lowest of the {int(self.top_k):,} most likely"
