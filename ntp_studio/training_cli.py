@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from ntp_studio import assets
 from ntp_studio.core.types import Cancelled, StudioError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _run(trainer: Trainer, options: argparse.Namespace, stopped: Any) -> Result:
             bar.update()
             _tell_update(update, trainer, options)
     print("Saving …" if stopped() else "Measuring on all held-out text …", file=sys.stderr)
-    return trainer.finish(evaluate=not stopped())
+    return trainer.finish(evaluate=not stopped(), cancelled=stopped)
 
 
 def _tell_begin(trainer: Trainer, options: argparse.Namespace) -> None:
@@ -140,15 +141,11 @@ def evaluate(options: argparse.Namespace) -> int:
     from ntp_studio.core.training import corpus, evaluate_model
 
     texts = corpus.read_texts(options.texts)
-    if not options.model:
-        from ntp_studio.core import discovery
-
-        bundled = discovery.bundled()
-        if bundled is None:
-            raise StudioError("No model was named: give --model PATH.")
-        options.model = str(bundled)
+    path = options.model or assets.bundled_model()
+    if path is None:
+        raise StudioError("No model was named: give --model PATH.")
     with _interruptible() as stopped:
-        model = checkpoints.load(options.model, device=options.device, dtype=options.dtype, cancelled=stopped)
+        model = checkpoints.load(path, device=options.device, dtype=options.dtype, cancelled=stopped)
         held_out = evaluate_model(model, texts, options.held_out, context=options.context, cancelled=stopped)
     if options.json:
         print(json.dumps({"event": "evaluation", "model": model.info.name} | figures(held_out)))
@@ -174,7 +171,7 @@ def _interruptible() -> Iterator[Any]:
 
     def note(number: int, frame: FrameType | None) -> None:
         pressed.append(number)
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -182,6 +179,7 @@ def _interruptible() -> Iterator[Any]:
     except Cancelled:
         if not pressed:
             raise
+        print("Stopped before anything was done.", file=sys.stderr)
         raise KeyboardInterrupt from None
     finally:
         for number, handler in before.items():
