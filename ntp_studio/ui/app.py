@@ -53,6 +53,7 @@ from ntp_studio.ui.theme import Theme
 
 log = logging.getLogger(__name__)
 JOIN_SECONDS = 10.0
+DEFAULT_PROMPT = "Once upon a time"
 
 
 class Studio(QObject):
@@ -109,7 +110,7 @@ class Studio(QObject):
         self._ended = True
         # What the settings need is read while the window still stands.
         settings = self.window.arrangement(self.controller.state.settings)
-        settings = replace(settings, theme=self.theme.choice)
+        settings = self.controller.training.remembered(replace(settings, theme=self.theme.choice))
         self.window.hide()
         self.bridge.close()
         ended = self.engine.stop(JOIN_SECONDS)
@@ -164,6 +165,16 @@ def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApp
     return app, window
 
 
+def with_default(options: argparse.Namespace) -> argparse.Namespace:
+    """Where no model is named, the bundled one, with a beginning to go on from: there is something to see at once."""
+    bundled = assets.bundled_model()
+    if not options.model and bundled is not None:
+        options.model = [str(bundled)]
+        if options.prompt is None:
+            options.prompt = DEFAULT_PROMPT
+    return options
+
+
 def run(options: argparse.Namespace) -> int:
     """Open the window and stay until it is closed; or draw it into a file."""
     if options.screenshot:
@@ -172,7 +183,7 @@ def run(options: argparse.Namespace) -> int:
         return take(options)
     require_display()
     _log_to_file(debug=options.debug)
-    app, window = _build(options, None)
+    app, window = _build(with_default(options), None)
     interrupts = Interrupts(window)
     window.show()
     status = app.exec()

@@ -13,6 +13,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from ntp_studio import assets
 from ntp_studio import messages as m
 from ntp_studio.core.types import ModelInfo, StepFrame
 from ntp_studio.settings import Settings
@@ -46,6 +47,7 @@ class Presenter(QObject):
         super().__init__(window)
         self.window, self.state = window, state
         self._new_frame = False
+        self.listeners: list[Callable[[m.Event], None]] = []  # of parts of the window that have events of their own
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.Loading: self._on_loading,
             m.Loaded: self._on_loaded,
@@ -65,7 +67,10 @@ class Presenter(QObject):
     def handle(self, events: list[m.Event]) -> None:
         """All events since the last call, in the main thread."""
         for event in events:
-            self._handlers[type(event)](event)
+            if type(event) in self._handlers:
+                self._handlers[type(event)](event)
+            for listen in self.listeners:
+                listen(event)
         if self._new_frame:
             self._new_frame = False
             self._paint()
@@ -97,7 +102,8 @@ class Presenter(QObject):
         self.state.frame = None
         self.state.last_node = -1
         w = self.window
-        self.state.settings = self.state.settings.with_recent(event.info.path)
+        if Path(event.info.path) != assets.bundled_model():  # it is in the list anyway
+            self.state.settings = self.state.settings.with_recent(event.info.path)
         w.setWindowTitle(self.tr("{0} — NTP Studio").format(event.info.name))
         w.toolbar.show_model(event.info)
         w.toolbar.show_recent(self.state.settings.recent_models)
@@ -203,7 +209,7 @@ class Presenter(QObject):
     def show_ready(self) -> None:
         self.state.waiting = 0
         for action in NEED_TEXT:
-            self.window.commands[action].setEnabled(self.state.frame is not None)
+            self.window.commands[action].setEnabled(self.state.frame is not None and self.window.inspecting)
         if self.state.playing:
             self.window.status.show_state(self.tr("Playing"), "playing")
         elif self.state.info is None:

@@ -28,9 +28,9 @@ def take(options: argparse.Namespace) -> int:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     if options.scale != 1.0:
         os.environ["QT_SCALE_FACTOR"] = str(options.scale)
-    from ntp_studio.ui.app import _build
+    from ntp_studio.ui.app import _build, with_default
 
-    app, window = _build(options, Settings(theme=options.theme or "light"))
+    app, window = _build(with_default(options), Settings(theme=options.theme or "light"))
     controller: Controller = window.studio.controller  # type: ignore[attr-defined]
     try:
         window.resize(*options.size)

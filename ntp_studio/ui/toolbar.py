@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,7 +94,11 @@ class Toolbar(QWidget):
         self._cancel.setToolTip(self.tr("Cancel loading (Esc)"))
         self._cancel.clicked.connect(self.cancel_requested)
         self._cancel.hide()
-        return self._group(Qt.AlignmentFlag.AlignLeft, self._model, self._cancel)
+        self._train = BarButton(self._theme, self.tr("Train"), action=self._table["train"])
+        self._train.setObjectName("train_button")
+        self._train.setCheckable(True)
+        self._table["train"].toggled.connect(self._train.setChecked)
+        return self._group(Qt.AlignmentFlag.AlignLeft, self._model, self._cancel, self._train)
 
     def _make_steps(self) -> QWidget:
         def button(action_id: str, primary: bool = False) -> BarButton:
@@ -192,6 +197,15 @@ class Toolbar(QWidget):
     def end_loading(self) -> None:
         """The load failed or was cancelled: show again what is open."""
         self.show_model(self._info)
+
+    def show_training(self, share: float | None) -> None:
+        """How much of a training is done, 0 to 1; None when none is under way, NaN while it is prepared."""
+        if share is None or math.isnan(share):
+            self._train.set_label(self.tr("Train"), "" if share is None else "…")
+        else:
+            self._train.set_label(self.tr("Train"), f"{int(share * 100)}%")
+        self._train.set_progress(share if share is not None and not math.isnan(share) else None, busy=share is not None)
+        self._fit()
 
     def show_models(self, listings: Sequence[ModelListing]) -> None:
         self._menu.show_models(listings)
@@ -310,7 +324,7 @@ class Toolbar(QWidget):
 
     def _needed(self) -> int:
         groups = (
-            [self._model, *([self._cancel] if not self._cancel.isHidden() else [])],
+            [self._model, *([self._cancel] if not self._cancel.isHidden() else []), self._train],
             [self._back, self._step, self._play, self._speed_button, self._restart],
             [self._seed, self._presets, self._theme_button, self._more],
         )
