@@ -20,6 +20,7 @@ from ntp_studio.core.model import LanguageModel
 from ntp_studio.core.session import Session
 from ntp_studio.core.types import DecodingSettings, StudioError
 from ntp_studio.engine import Engine
+from ntp_studio.training_bench import training_times
 
 PROMPT = "Once upon a time, in a village by the sea, there lived a young fisherman who had a dream."
 TURN = 5  # tokens in a row for each side
@@ -71,6 +72,9 @@ def run_all(path: str, device: str, dtype: str, *, tokens: int) -> Iterator[Row]
         detail = f"{short_own:.2f} ms → {long_own:.2f} ms"
         yield Row(f"own share at {long} tokens of context over at 50", long_own / short_own, "×", 1.3, detail)
     yield Row(f"redraw after a setting at {LARGE_VOCABULARY:,} tokens", redraw_time(), "ms", 16.0, "no forward")
+    bare, ours = training_times(tokens // 3 + 1, device)
+    detail = f"bare {bare * 1000:.0f} ms, trainer {ours * 1000:.0f} ms per update of a 3.7 M-parameter GPT-2"
+    yield Row("training: an update over that of a bare loop", ours / bare, "×", 1.1, detail)
 
 
 class Bare:
