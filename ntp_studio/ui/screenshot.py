@@ -40,6 +40,7 @@ def take(options: argparse.Namespace) -> int:
             if options.prompt is not None:
                 _wait(app, lambda: controller.state.frame is not None or bool(window.notice.text()))
                 _take_steps(app, controller, options.steps)
+                _wait(app, lambda: window.time_lapse.settled or bool(window.notice.text()))
             if window.notice.text():
                 raise ScreenshotFailed(window.notice.text())
         _rest(app)
