@@ -146,7 +146,8 @@ def test_event_loop_while_training(benchmark, tmp_path: Path) -> None:
     gaps = sorted(benchmark.pedantic(train, rounds=1))
     p99 = gaps[int(len(gaps) * 0.99)]
     benchmark.extra_info |= {"99 % ms": p99, "longest ms": gaps[-1]}
-    print(f"event loop held while training: 99 % {p99:.1f} ms (bound 20), longest {gaps[-1]:.1f} ms (bound 60), {len(gaps)} beats")
+    figures = f"99 % {p99:.1f} ms (bound 20), longest {gaps[-1]:.1f} ms (bound 60), {len(gaps)} beats"
+    print(f"event loop held while training: {figures}")
 
 
 def test_window_visible(benchmark) -> None:
