@@ -103,9 +103,7 @@ def _train(p: argparse.ArgumentParser) -> None:
     p.add_argument("--resume", metavar="FOLDER", help="go on with the interrupted run in this folder")
     g = p.add_argument_group("what is trained")
     g.add_argument("--base", metavar="PATH", help="a checkpoint to train on; without it, a GPT-2 from scratch")
-    g.add_argument(
-        "--scope", choices=("all", "last", "lora"), default="all", help="of the base's weights (default all)"
-    )
+    g.add_argument("--scope", choices=("all", "last", "lora"), help="of the base's weights (default all)")
     g.add_argument("--last-blocks", type=some, metavar="N", help="how many blocks --scope last trains (default 2)")
     g.add_argument("--lora-rank", type=some, metavar="N", help="of the matrices of --scope lora (default 8)")
     g.add_argument("--layers", type=some, metavar="N", help="from scratch: blocks (default 4)")

@@ -28,6 +28,7 @@ def train(options: argparse.Namespace) -> int:
     with _interruptible() as stopped:
         said = _notice(options)
         if options.resume:
+            _check_resuming(options)
             trainer = Trainer.resume(options.resume, progress=said, cancelled=stopped)
         else:
             trainer = Trainer(recipe_of(options), progress=said, cancelled=stopped)
@@ -35,6 +36,23 @@ def train(options: argparse.Namespace) -> int:
         result = _run(trainer, options, stopped)
     _tell_end(result, options)
     return 130 if result.reason == "stopped" else 0
+
+
+def _check_resuming(options: argparse.Namespace) -> None:
+    """A run goes on as it began, if it has not come to its end: whatever else is said would be ignored."""
+    from ntp_studio.core.training import Recipe
+    from ntp_studio.core.training.storage import RunFolder
+
+    said = {name for name in Recipe.__dataclass_fields__ if getattr(options, name, None) not in (None, [])}
+    if said:
+        what = ", ".join("texts" if name == "texts" else f"--{name.replace('_', '-')}" for name in sorted(said))
+        raise StudioError(f"--resume goes on as the run began, and takes nothing else (here: {what}); leave that out.")
+    lines = RunFolder(options.resume).log_lines()
+    if lines and lines[-1]["event"] == "end" and lines[-1].get("reason") != "stopped":
+        raise StudioError(
+            f"The run in {options.resume} came to its end after {lines[-1]['step']:,} steps; open its result, or "
+            f"begin a new run on it: --base {options.resume}."
+        )
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:

@@ -173,6 +173,16 @@ def test_an_interrupted_run_completes_to_the_same_weights(tmp_path: Path, capsys
     assert ends[0] | {"folder": ""} == ends[1] | {"folder": ""}
 
 
+def test_a_run_that_has_ended_is_not_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, out = write(tmp_path, markov(6000)), tmp_path / "out"
+    assert main(["train", text, "--output", str(out), *TINY, "--steps", "6"]) == 0
+    log = (out / "training" / "log.jsonl").read_bytes()
+    capsys.readouterr()
+    assert main(["train", "--resume", str(out)]) == 2
+    assert "came to its end after 6 steps" in capsys.readouterr().err
+    assert (out / "training" / "log.jsonl").read_bytes() == log
+
+
 def test_ctrl_c_before_the_first_step_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -198,6 +208,7 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(
         (["train", "TEXT", "--output", "OUT", "--steps", "5", "--epochs", "1"], 2, "either steps or epochs"),
         (["train", "TEXT", "--output", "OUT", "--scope", "lora"], 2, "needs a model to begin with"),
         (["train", "--resume", "gone"], 2, "no training run"),
+        (["train", "TEXT", "--resume", "OUT", "--steps", "80"], 2, "nothing else (here: --steps, texts)"),
         (["evaluate", "TEXT", "--model", "gone"], 2, "nothing at"),
         (["evaluate", "gone.txt", "--model", "gone"], 2, "gone.txt cannot be read"),
     ],
