@@ -20,8 +20,9 @@ import pytest
 import torch
 
 from ntp_studio.core import checkpoints, devices
-from ntp_studio.core.training import HeldOut, Recipe, Trainer
-from ntp_studio.core.types import ModelFailure, NotEnoughMemory, SettingError, StudioError
+from ntp_studio.core.checkpoints import run_log
+from ntp_studio.core.training import HeldOut, Recipe, Trainer, corpus, network
+from ntp_studio.core.types import Cancelled, ModelFailure, NotEnoughMemory, SettingError, StudioError
 from tests import checkpoint_makers as make
 from tests.core.training_runs import markov, recipe, run, weights, write
 
@@ -193,7 +194,8 @@ def test_too_little_memory_is_said_before_the_first_step(
     if "base" in changes:
         changes = {"base": str(make.make_hf(tmp_path / "base", changes["base"])), "batch_size": 1}
     trainer = Trainer(recipe(tmp_path, output=str(tmp_path / "enough"), **changes))
-    beside = 12 * trainer.learning + 12 * trainer.recipe.batch_size * 16 * trainer.model.info.vocab_size
+    each = 12 if "base" in changes else 16  # bytes for a weight that learns; a new one needs room itself
+    beside = each * trainer.learning + 12 * trainer.recipe.batch_size * 16 * trainer.model.info.vocab_size
     monkeypatch.setattr(checkpoints, "check_memory", lambda *_: None)  # of the load before
     monkeypatch.setattr(devices, "free_memory", lambda _: beside)
     Trainer(recipe(tmp_path, output=str(tmp_path / "just"), **changes))
@@ -201,6 +203,63 @@ def test_too_little_memory_is_said_before_the_first_step(
     sentence = refused(recipe(tmp_path, **changes), NotEnoughMemory)
     assert f"Training {trainer.learning:,} weights needs" in sentence
     assert sentence.endswith(f"choose {words}.")
+
+
+def test_a_model_far_too_large_is_refused_before_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "from_scratch", lambda *_: pytest.fail("it was made"))
+    sentence = refused(recipe(tmp_path, layers=200, width=16384, heads=256), NotEnoughMemory)
+    assert "a smaller model" in sentence
+
+
+def test_what_fell_due_is_made_up_for_once_the_disk_has_room(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    trainer = Trainer(recipe(tmp_path, output=str(out), steps=6, checkpoint_steps=(3,), evaluate_every=3))
+    for _ in range(2):
+        trainer.advance()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer.folder, "save_model", lambda *_, **__: (_ for _ in ()).throw(StudioError("no room")))
+        with pytest.raises(StudioError, match="no room"):
+            trainer.advance()
+    update = trainer.advance()
+    assert (update.step, trainer.step) == (3, 3)
+    assert update.held_out is not None
+    assert update.checkpoint == out / "checkpoint-3"
+    assert [line["step"] for line in trainer.folder.log_lines() if line["event"] == "step"] == [1, 2, 3]
+    assert trainer.advance().step == 4
+
+
+def test_a_result_left_behind_by_its_run_keeps_its_own_step(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    trainer = Trainer(recipe(tmp_path, output=str(out), steps=8))
+    for _ in range(3):
+        trainer.advance()
+    trainer.finish(evaluate=False)
+    resumed = Trainer.resume(str(out))
+    for _ in range(4):
+        resumed.advance()  # and then a kill
+    assert run_log.result_step(out) == 3
+
+
+def test_a_folder_that_was_taken_away_is_made_again(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    trainer = Trainer(recipe(tmp_path, output=str(out), steps=8))
+    trainer.advance()
+    shutil.rmtree(out)
+    trainer.finish(evaluate=False)
+    assert Trainer.resume(str(out)).step == 1
+
+
+def test_an_endless_word_neither_takes_long_nor_is_deaf(tmp_path: Path) -> None:
+    asked = []
+    tokenizer = corpus.train_tokenizer(["ab" * 200_000], 300, 32, lambda: asked.append(1))
+    assert asked
+    assert tokenizer.decode(tokenizer("abab")["input_ids"]) == "abab"
+
+    def stop() -> None:
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        corpus.train_tokenizer(["a line\n" * 10], 300, 32, stop)
 
 
 @contextmanager

@@ -27,12 +27,18 @@ class Figures:
 
 def result_step(run: Path) -> int | None:
     """After how many steps the result in this folder was reached; None where nothing tells it for sure."""
+    noted = _noted(run)
+    if noted is not None:
+        return noted
     lines = _log(run)
     if lines:
         last = lines[-1]
+        if last.get("event") != "end":
+            return None  # it was gone on with, and the weights are of some step before
         if last.get("event") == "end" and last.get("reason") == "early stop":
             # The best weights were put back: those of the lowest held-out loss, the first of equals.
-            looks = [line for line in lines[:-1] if _finite(line.get("held_out_loss"))]
+            # Not the measurement before the first update: those weights were none of the run's to put back.
+            looks = [line for line in lines[:-1] if line.get("event") == "step" and _finite(line.get("held_out_loss"))]
             return _step(min(looks, key=_loss)) if looks else None
         return _step(last)
     state = _trainer_state(run)
@@ -64,6 +70,15 @@ def held_out(run: Path) -> dict[int, Figures]:
             if step is not None and _finite(line.get("eval_loss")):
                 found[step] = Figures(float(line["eval_loss"]))
     return found
+
+
+def _noted(run: Path) -> int | None:
+    """What this program's trainer wrote with the weights."""
+    file = run / "training" / "result.json"
+    try:
+        return _step(read_json(file)) if file.is_file() else None
+    except (CheckpointError, OSError):
+        return None
 
 
 def _log(run: Path) -> list[dict[str, Any]]:

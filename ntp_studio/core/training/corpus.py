@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from ntp_studio.core.types import StudioError
 
 END_OF_TEXT = "<|endoftext|>"
+_LONGEST_WORD = 1000  # characters
+_ENDLESS = re.compile(rf"\S{{{_LONGEST_WORD + 1}}}")
 _PIECE = 1 << 20  # characters encoded at a time: memory stays small
 _WORD = 4096  # how far back from a piece's end a word's end is looked for
 _SPACE = re.compile(r"\s+")
@@ -70,10 +72,13 @@ def split(texts: Sequence[str], held_out: float) -> tuple[list[str], list[str]]:
     return [t for t in train if t], [t for t in kept if t]
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int, context: int) -> Any:
+def train_tokenizer(
+    texts: Iterable[str], vocab_size: int, context: int, between: Callable[[], None] = lambda: None
+) -> Any:
     """A byte-level BPE vocabulary (Sennrich et al. 2016, on bytes as in Radford et al. 2019) learned from `texts`.
 
-    Returns a PreTrainedTokenizerFast. Every byte is a token of its own, so any text can be written with it.
+    `between` is called between lines; what it raises ends the work. Returns a PreTrainedTokenizerFast. Every byte is a
+    token of its own, so any text can be written with it.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -87,7 +92,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, context: int) -> Any:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator((line for text in texts for line in text.splitlines(keepends=True)), trainer)
+    tokenizer.train_from_iterator(_lines(texts, between), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token=END_OF_TEXT,
@@ -96,6 +101,18 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, context: int) -> Any:
         model_max_length=context,
         clean_up_tokenization_spaces=False,
     )
+
+
+def _lines(texts: Iterable[str], between: Callable[[], None]) -> Iterator[str]:
+    """The lines of the texts; what has no white space for a thousand characters is no word, and is cut up: the time
+    that counting its pairs takes grows with the square of its length."""
+    for text in texts:
+        for line in text.splitlines(keepends=True):
+            between()
+            if _ENDLESS.search(line) is None:
+                yield line
+            else:
+                yield from (line[at : at + _LONGEST_WORD] for at in range(0, len(line), _LONGEST_WORD))
 
 
 def encode(tokenizer: Any, texts: Sequence[str], end_id: int | None) -> NDArray[np.int64]:

@@ -21,10 +21,27 @@ if TYPE_CHECKING:
 def from_scratch(recipe: Recipe, tokenizer: Any, device: str) -> Any:
     """A GPT-2 with random weights (Radford et al. 2019), a function of the recipe's seed alone."""
     import torch
-    from transformers import GPT2Config, GPT2LMHeadModel
+    from transformers import GPT2LMHeadModel
+
+    torch.manual_seed(recipe.seed)
+    return GPT2LMHeadModel(_config(recipe, tokenizer)).to(device)
+
+
+def check_memory_for_a_new_one(recipe: Recipe, tokenizer: Any, device: str) -> None:
+    """Raise NotEnoughMemory before a network is made that would not fit with its gradients."""
+    import torch
+    from transformers import GPT2LMHeadModel
+
+    with torch.device("meta"):  # shapes without memory
+        network = GPT2LMHeadModel(_config(recipe, tokenizer))
+    check_memory(network, recipe, recipe.context, device, beside=False)
+
+
+def _config(recipe: Recipe, tokenizer: Any) -> Any:
+    from transformers import GPT2Config
 
     end = tokenizer.eos_token_id
-    config = GPT2Config(
+    return GPT2Config(
         vocab_size=len(tokenizer),
         n_positions=recipe.context,
         n_embd=recipe.width,
@@ -36,8 +53,6 @@ def from_scratch(recipe: Recipe, tokenizer: Any, device: str) -> Any:
         bos_token_id=end,
         eos_token_id=end,
     )
-    torch.manual_seed(recipe.seed)
-    return GPT2LMHeadModel(config).to(device)
 
 
 def opened(recipe: Recipe, device: str, cancelled: Callable[[], bool] | None) -> LanguageModel:
@@ -104,20 +119,21 @@ def _with_lora(network: Any, recipe: Recipe, info: ModelInfo) -> Any:
         return PeftModelForCausalLM(network, config)
 
 
-def check_memory(network: Any, recipe: Recipe, context: int, device: str) -> None:
+def check_memory(network: Any, recipe: Recipe, context: int, device: str, *, beside: bool = True) -> None:
     """Raise NotEnoughMemory where the first update would not find room: for each weight that learns a gradient and two
-    averages of it in float32, and the batch's logits with their log-probabilities and gradient."""
+    averages of it in float32, and the batch's logits with their log-probabilities and gradient; and for the weights
+    themselves, unless they are there already (`beside`)."""
     learning = sum(p.numel() for p in network.parameters() if p.requires_grad)
     logits = recipe.batch_size * context * int(network.config.get_text_config().vocab_size)
-    needed = 4 * ((4 if recipe.patience else 3) * learning + 3 * logits)
+    needed = 4 * ((3 + bool(recipe.patience) + (not beside)) * learning + 3 * logits)
     free = devices.free_memory(device)
     if needed > free:
         advice = "a smaller batch" if 3 * logits > 2 * learning else "a smaller model"
         if recipe.base is not None and recipe.scope != "lora" and advice == "a smaller model":
             advice = "LoRA, fewer blocks or a smaller model"
         raise NotEnoughMemory(
-            f"Training {learning:,} weights needs {gigabytes(needed)} beside the model, but {gigabytes(free)} are "
-            f"free; choose {advice}."
+            f"Training {learning:,} weights needs {gigabytes(needed)}{' beside the model' if beside else ''}, but "
+            f"{gigabytes(free)} are free; choose {advice}."
         )
 
 

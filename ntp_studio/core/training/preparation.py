@@ -11,7 +11,7 @@ from ntp_studio.core import devices
 from ntp_studio.core.tokens import HuggingFaceTokens
 from ntp_studio.core.training import corpus, network
 from ntp_studio.core.training.recipe import Recipe
-from ntp_studio.core.types import ModelInfo, StudioError
+from ntp_studio.core.types import Cancelled, ModelInfo, StudioError
 
 if TYPE_CHECKING:
     from ntp_studio.core.model import LanguageModel
@@ -58,9 +58,12 @@ def _from_scratch(
 ) -> Prepared:
     say("Learning the vocabulary", None)
     train_texts, _ = corpus.split(texts, recipe.held_out)
-    tokenizer = corpus.train_tokenizer(train_texts, recipe.vocab_size, recipe.context)
+    tokenizer = corpus.train_tokenizer(
+        train_texts, recipe.vocab_size, recipe.context, lambda: _stop_if(cancelled, "learning the vocabulary")
+    )
     say("Reading the text", None)
     read = corpus.build(tokenizer, texts, recipe.held_out, recipe.context)
+    network.check_memory_for_a_new_one(recipe, tokenizer, device)
     made = network.from_scratch(recipe, tokenizer, device)
     folder = Path(recipe.output).expanduser().absolute()
     parameters = sum(p.numel() for p in made.parameters())
@@ -76,6 +79,11 @@ def _from_scratch(
     )
     model = network.live_model(made, HuggingFaceTokens(tokenizer, len(tokenizer)), info, device)
     return Prepared(device, recipe.context, read, tokenizer, made, model)
+
+
+def _stop_if(cancelled: Callable[[], bool], doing: str) -> None:
+    if cancelled():
+        raise Cancelled(f"The training was cancelled while {doing}.")
 
 
 def _on_a_base(recipe: Recipe, texts: list[str], device: str, say: Progress, cancelled: Callable[[], bool]) -> Prepared:

@@ -56,6 +56,8 @@ class Recipe:
         """Raise SettingError, in a sentence, for a number that cannot be meant."""
         if not self.texts:
             raise SettingError("There is nothing to train on; name at least one text file.")
+        if not self.output.strip():
+            raise SettingError("Say where the result goes: name a folder.")
         if (self.steps is None) == (self.epochs is None):
             raise SettingError("Say how long to train: give either steps or epochs.")
         for name, (low, high) in _RANGES.items():
@@ -64,7 +66,7 @@ class Recipe:
                 continue
             if not (math.isfinite(value) and low <= value <= high):
                 raise SettingError(f"{name.replace('_', ' ')} is {value:g}, and must be from {low:g} to {high:g}.")
-            if name not in _FRACTIONS and int(value) != value:
+            if name not in _FRACTIONS and (not isinstance(value, int) or isinstance(value, bool)):
                 raise SettingError(f"{name.replace('_', ' ')} is {value:g}, and must be a whole number.")
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:

@@ -2,7 +2,7 @@
 
     OUT/                     the latest weights as an ordinary Hugging Face folder
     OUT/checkpoint-50/       the same after 50 updates
-    OUT/training/recipe.json, log.jsonl, state.pt
+    OUT/training/recipe.json, log.jsonl, state.pt, result.json (the step that OUT's own weights are of)
 
 Files are written beside their place and then moved there, so that a full disk or a kill leaves the ones before whole.
 """
@@ -37,18 +37,23 @@ class RunFolder:
         self._inside = self.path / "training"
         self.state = self._inside / "state.pt"
         self.recipe = self._inside / "recipe.json"
+        self.result = self._inside / "result.json"
         self.log = self._inside / "log.jsonl"
 
     def begin(self, recipe: Recipe) -> None:
         """Make the folder for a new run. Raises StudioError where something else is in the way."""
         with _writing(self.path):
+            os.fsencode(self.path)
             if self.path.exists() and not self.path.is_dir():
                 raise StudioError(f"{self.path} is a file; name a folder for the result.")
             if self.path.is_dir() and any(self.path.iterdir()):
                 hint = "resume the run in it, or " if self.recipe.is_file() else ""
                 raise StudioError(f"{self.path} is not empty; {hint}name a new folder for the result.")
             self._inside.mkdir(parents=True, exist_ok=True)
-            self._replace(self.recipe, json.dumps(recipe.saved(), indent=1) + "\n")
+            self._write_recipe(recipe)
+
+    def _write_recipe(self, recipe: Recipe) -> None:
+        self._replace(self.recipe, json.dumps(recipe.saved(), indent=1) + "\n")
 
     def abandon(self) -> None:
         """Take back what `begin` made, for a run that could not begin; so the same folder can be named again."""
@@ -97,11 +102,20 @@ class RunFolder:
                 part.rmdir()
         return target
 
-    def save_state(self, state: dict[str, Any]) -> None:
+    def write_result(self, step: int) -> None:
+        """Note which step the run's own weights are of; a run that goes on leaves them behind."""
+        with _writing(self.result):
+            self._replace(self.result, json.dumps({"step": step}) + "\n")
+
+    def save_state(self, state: dict[str, Any], recipe: Recipe) -> None:
+        """Keep the state, and the recipe if a person has taken the folder away meanwhile."""
         import torch
 
         part = self.state.with_suffix(".part")
         with _writing(self.state, part):
+            self._inside.mkdir(parents=True, exist_ok=True)
+            if not self.recipe.is_file():
+                self._write_recipe(recipe)
             torch.save(state, part)
             os.replace(part, self.state)
 
@@ -168,7 +182,11 @@ def _writing(target: Path, part: Path | None = None) -> Iterator[None]:
     except Exception as error:  # safetensors and torch wrap the system's error in their own
         if part is not None:
             _remove(part)
-        wrapped = any(sign in str(error) for sign in ("os error", "failed writing", "unexpected pos"))
+        wrapped = any(
+            sign in str(error) for sign in ("os error", "failed writing", "unexpected pos", "Parent directory")
+        )
+        if isinstance(error, UnicodeError):
+            raise StudioError(f"{str(target)!a} is no name that this system can write; choose another.") from error
         if not isinstance(error, OSError) and not wrapped:
             raise
         told = re.search(r"([^:]+) \(os error \d+\)", str(error))  # as safetensors does; torch says nothing of use

@@ -74,24 +74,33 @@ class Trainer:
         self.total_steps = recipe.steps or max(1, math.ceil((recipe.epochs or 1) * per_epoch))
         self.precision, self._autocast = network.autocast(recipe.precision, self.device)
         self.step = 0
+        self.weights_step = 0  # where the present weights are from: after an early stop the best ones are put back
         self.best: HeldOut | None = None
+        self._best_step = 0
         self._best_weights: dict[str, Any] | None = None
+        self._unkept: Update | None = None  # done, but what fell due after it is not
         self._worse = 0  # evaluations since the best
         self._saved_at = time.monotonic()
-        kept = {s for s in recipe.checkpoint_steps if s <= self.total_steps}
-        if recipe.checkpoint_every:
-            kept |= set(range(recipe.checkpoint_every, self.total_steps + 1, recipe.checkpoint_every))
-        self._checkpoints = kept
         if not self.folder.log.is_file():
             self._write_beginning()
+
+    def _keeps(self, step: int) -> bool:
+        """Whether a checkpoint is kept after this step."""
+        every = self.recipe.checkpoint_every
+        return step in self.recipe.checkpoint_steps or bool(every and step % every == 0)
 
     def _write_beginning(self) -> None:
         import torch
 
+        every, steps = self.recipe.checkpoint_every, self.total_steps
+        at_steps = sum(
+            step <= steps and not (every and step % every == 0) for step in set(self.recipe.checkpoint_steps)
+        )
+        kept = at_steps + (steps // every if every else 0)
         saved = self.learning if self.recipe.scope == "lora" else self.parameters
         # Two more than are kept: the result, and the one that is being written beside it. The state holds the weights
         # and two averages of their gradients (and the best weights), and is there twice while it is written.
-        files = saved * devices.ITEM_BYTES[self.recipe.save_dtype] * (len(self._checkpoints) + 2)
+        files = saved * devices.ITEM_BYTES[self.recipe.save_dtype] * (kept + 2)
         self.folder.make_room(files + 2 * (16 if self.recipe.patience else 12) * self.learning)
         self.folder.write_log(
             event="begin",
@@ -149,6 +158,8 @@ class Trainer:
         import torch
         import torch.nn.functional as F
 
+        if self._unkept is not None:  # the disk had no room for what fell due after it
+            return self._look_and_keep(self._unkept)
         started = time.perf_counter()
         recipe = self.recipe
         rate = self.learning_rate(self.step)
@@ -175,6 +186,7 @@ class Trainer:
         self.network.eval()
         self.model.forget()  # its cache is of the weights before
         self.step += 1
+        self.weights_step = self.step
         update = Update(self.step, value, rate, float(norm), batch[:, 1:].numel(), time.perf_counter() - started)
         return self._look_and_keep(update)
 
@@ -189,25 +201,28 @@ class Trainer:
         return [p for p in self.network.parameters() if p.requires_grad]
 
     def _look_and_keep(self, update: Update) -> Update:
-        held_out, checkpoint = None, None
-        due = self.step in self._checkpoints or self.step == self.total_steps
-        if due or self.step % self.recipe.evaluate_every == 0:
+        self._unkept = update
+        held_out, checkpoint = update.held_out, None
+        due = self._keeps(self.step) or self.step == self.total_steps
+        if held_out is None and (due or self.step % self.recipe.evaluate_every == 0):
             held_out = self.evaluate(quick=True)
+            self._unkept = replace(update, held_out=held_out)
             if held_out is not None:
                 if not math.isfinite(held_out.loss):
                     raise self._diverged(held_out.loss, self.step)
                 self._compare(held_out)
-        if self.step in self._checkpoints:
+        if self._keeps(self.step):
             checkpoint = self.folder.save_model(self.network, self.tokenizer, self.recipe.save_dtype, step=self.step)
         update = replace(update, held_out=held_out, checkpoint=checkpoint)
         self.folder.write_log(event="step", **fields_of(update))
+        self._unkept = None
         if time.monotonic() - self._saved_at > SAVE_EVERY:
             self.save_state()
         return update
 
     def evaluate(self, *, quick: bool = False, cancelled: Callable[[], bool] | None = None) -> HeldOut | None:
         """Held-out figures of the present weights: over a sample in windows side by side when `quick`, else over all of
-        it in windows that move on by half. None where nothing is held out."""
+        it in windows that move on by half, in float32 as `evaluate_model` has it. None where nothing is held out."""
         ids = self.corpus.held_out
         if len(ids) < 2:
             return None
@@ -218,7 +233,7 @@ class Trainer:
             context=self.context,
             stride=self.context if quick else max(1, self.context // 2),
             limit=QUICK_TOKENS if quick else None,
-            autocast=self._autocast,
+            autocast=self._autocast if quick else None,
             cancelled=cancelled,
         )
 
@@ -227,7 +242,7 @@ class Trainer:
         if self.best is not None and held_out.loss >= self.best.loss:
             self._worse += 1
             return
-        self.best, self._worse = held_out, 0
+        self.best, self._best_step, self._worse = held_out, self.step, 0
         if self.recipe.patience:
             self._best_weights = {
                 name: weight.detach().cpu().clone()
@@ -252,9 +267,11 @@ class Trainer:
                 "weights": {n: w.detach().cpu() for n, w in self.network.named_parameters() if w.requires_grad},
                 "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
                 "best": None if best is None else (best.loss, best.tokens, best.bytes),
+                "best_step": self._best_step,
                 "best_weights": self._best_weights,
                 "worse": self._worse,
-            }
+            },
+            self.recipe,
         )
         self._saved_at = time.monotonic()
 
@@ -273,7 +290,8 @@ class Trainer:
                 optimizer.load_state_dict(saved)
             self.best = None if state["best"] is None else HeldOut(*state["best"])
             self._best_weights, self._worse = state["best_weights"], int(state["worse"])
-            self.step = int(state["step"])
+            self._best_step = int(state.get("best_step", 0))
+            self.step = self.weights_step = int(state["step"])
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise damaged from error
 
@@ -298,7 +316,9 @@ class Trainer:
         self.save_state()
         if reason == "early stop" and self._best_weights is not None:
             self._put_back(self._best_weights)
+            self.weights_step = self._best_step
         self.folder.save_model(self.network, self.tokenizer, self.recipe.save_dtype)
+        self.folder.write_result(self.weights_step)
         held_out = None
         if evaluate:
             with contextlib.suppress(Cancelled):
