@@ -30,7 +30,8 @@ def bundle(run: Path, target: Path) -> None:
     for folder in (".", *checkpoints):
         (target / folder).mkdir(parents=True, exist_ok=True)
         for name in FILES:
-            shutil.copyfile(run / folder / name, target / folder / name)  # without the file's mode
+            (target / folder / name).unlink(missing_ok=True)
+            shutil.copyfile(run / folder / name, target / folder / name)  # without the mode of either file
     kept = [line for line in lines if line["event"] != "step" or "held_out_loss" in line]
     (target / "training").mkdir(exist_ok=True)
     (target / "training" / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")

@@ -100,7 +100,7 @@ def test_the_bundled_model_tells_a_tale(capsys: pytest.CaptureFixture[str]) -> N
     assert len(steps) == 40
     assert end["text"].isascii()
     # It has learned to write: on its own text it is rarely surprised, and words are words.
-    assert sum(step["entropy_bits"] for step in steps) / 40 < 7
+    assert sum(step["entropy_bits"] for step in steps) / 40 < 5.5  # 4.41 where it was made; untrained, 12
 
 
 @pytest.mark.parametrize(
