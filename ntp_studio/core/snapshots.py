@@ -68,7 +68,7 @@ def find(path: str) -> Series | None:
                 measured.bits_per_byte if measured else None,
             )
         )
-    return Series(home.name, tuple(snapshots))
+    return Series(_name(home), tuple(snapshots))
 
 
 def _home(place: Path) -> Path:
@@ -76,6 +76,13 @@ def _home(place: Path) -> Path:
     if place.is_file() or series.step_in_name(place.name) is not None:
         return place.parent
     return place.parent.parent if place.parent.name == "snapshots" else place
+
+
+def _name(home: Path) -> str:
+    """What a run is called: as its folder, or `org/name` in the Hugging Face cache."""
+    if home.parent.name == "snapshots":  # named after a commit
+        home = home.parent.parent
+    return home.name.removeprefix("models--").replace("--", "/") if home.name.startswith("models--") else home.name
 
 
 def default_bound(device: str) -> int:

@@ -21,6 +21,7 @@ class TimeLapseController(QObject):
         super().__init__(window)
         self._window, self._engine, self._state = window, engine, presenter.state
         self._strip = window.time_lapse
+        self._name = ""  # the training's
         self._handlers: dict[type, Callable[[Any], None]] = {
             t.TimeLapseOpened: self._on_opened,
             t.SnapshotLoading: self._on_loading,
@@ -28,6 +29,7 @@ class TimeLapseController(QObject):
             t.SnapshotFailed: self._on_failed,
             t.RibbonChanged: self._on_ribbon,
             m.FrameReady: self._on_frame,
+            m.TokensFound: self._on_found,
             m.LoadFailed: self._on_load_failed,
         }
         presenter.listeners.append(self.handle)
@@ -42,6 +44,7 @@ class TimeLapseController(QObject):
         commands[PANEL_ACTIONS["time_lapse"]].toggled.connect(self._toggled)
         self._strip.snapshot_wanted.connect(self._wanted)
         self._strip.pins_changed.connect(self._pinned)
+        self._strip.find_wanted.connect(self._find)
         window.next.selection_changed.connect(self._selected)
         window.next.log_scale_changed.connect(self._strip.set_log)
         self._strip.set_log(bool(window.next.log_scale))
@@ -70,6 +73,11 @@ class TimeLapseController(QObject):
     def _pinned(self, token_ids: tuple[int, ...]) -> None:
         self._engine.send(t.FollowTokens(token_ids))
 
+    @Slot(str)
+    def _find(self, query: str) -> None:
+        if self._state.frame is not None:
+            self._engine.send(m.FindTokens(query))
+
     @Slot(int)
     def _selected(self, token_id: int) -> None:
         found = (row.candidate.token for row in self._window.next.chart.rows if row.candidate is not None)
@@ -78,6 +86,8 @@ class TimeLapseController(QObject):
     # -- what the worker says
 
     def _on_opened(self, event: t.TimeLapseOpened) -> None:
+        self._name = event.name
+        self._window.toolbar.show_series(event.name)
         self._strip.show_series(event.name, event.snapshots, event.current)
 
     def _on_loading(self, event: t.SnapshotLoading) -> None:
@@ -91,7 +101,7 @@ class TimeLapseController(QObject):
         if self._state.info != event.info:
             self._state.info = event.info
             w.setWindowTitle(self.tr("{0} — NTP Studio").format(event.info.name))
-            w.toolbar.show_model(event.info)
+            w.toolbar.show_model(event.info, self._name)
             w.status.show_model(event.info)
             w.text.set_context(event.info.context_length)
             w.text.set_chat_available(event.info.has_chat_template)
@@ -120,3 +130,6 @@ class TimeLapseController(QObject):
     def _on_frame(self, event: m.FrameReady) -> None:
         if event.run >= self._state.run:
             self._strip.show_place(event.run, event.frame)
+
+    def _on_found(self, event: m.TokensFound) -> None:
+        self._strip.show_found(event.query, [each.token for each in event.candidates])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ntp_studio.core.types import TokenText
 from ntp_studio.time_lapse_messages import RibbonToken
@@ -14,11 +14,13 @@ from ntp_studio.ui.candidate_text import percent
 from ntp_studio.ui.panel_labels import ElidedLabel, mono_like, scaled
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.time_lapse_picker import TokenPicker
 from ntp_studio.ui.time_lapse_scale import token_color, token_line
 from ntp_studio.ui.token_text import chip_label
 
 MOST = 6  # rows; so many can be pinned
 OFFERED = 12
+STALE_OPACITY = 0.45  # still to be read, and clearly not of now
 
 
 class LegendEntry(QAbstractButton):
@@ -30,20 +32,21 @@ class LegendEntry(QAbstractButton):
         self._slot = 0
         self._chosen = False
         self._probability: float | None = None
-        self._hovered = False
+        self._stale = False
         self.token: TokenText | None = None
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self._restyle)
 
-    def show_token(self, entry: RibbonToken, slot: int, probability: float | None) -> None:
+    def show_token(self, entry: RibbonToken, slot: int, probability: float | None, stale: bool = False) -> None:
+        """`stale`: it was drawn or likely at another place than the one on view, where nothing is known of it yet."""
         self.token, self._slot, self._chosen = entry.token, slot, entry.chosen
-        self._probability = probability
+        self._probability, self._stale = None if stale else probability, stale
         self.setCheckable(True)
         self.setChecked(entry.pinned)
         words = [chip_label(entry.token), self.figure()]
-        if entry.chosen:
+        if entry.chosen and not stale:
             words.append(self.tr("drawn"))
         words.append(self.tr("pinned") if entry.pinned else self.tr("not pinned"))
         self.setAccessibleName(", ".join(words))
@@ -51,6 +54,8 @@ class LegendEntry(QAbstractButton):
         self.update()
 
     def figure(self) -> str:
+        if self._stale:
+            return "–"
         return "…" if self._probability is None else percent(self._probability)
 
     def sizeHint(self) -> QSize:
@@ -73,6 +78,7 @@ class LegendEntry(QAbstractButton):
             painter.setBrush(palette.color("accent_soft" if self.hasFocus() else "sunken"))
             painter.drawRoundedRect(box, 4, 4)
         middle, swatch = box.center().y(), px(18)
+        painter.setOpacity(STALE_OPACITY if self._stale else 1.0)
         color = token_color(palette, self._slot, self._chosen)
         painter.setPen(QPen(color, 2.4 if self._chosen else 1.8, token_line(self._slot, self._chosen)))
         painter.drawLine(QPointF(6, middle), QPointF(6 + swatch, middle))
@@ -108,6 +114,7 @@ class LegendEntry(QAbstractButton):
 
 class RibbonLegend(QWidget):
     pins_changed = Signal(object)  # tuple of token ids
+    find_wanted = Signal(str)  # answered by `show_found`
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -123,13 +130,13 @@ class RibbonLegend(QWidget):
         self._add.setObjectName("ribbon_add")
         self._add.setText(self.tr("+ token"))
         self._add.setAccessibleName(self.tr("Add a token to the ribbon"))
-        self._add.setToolTip(self.tr("Follow another token: the one selected in the chart, or one of the likeliest"))
+        self._add.setToolTip(self.tr("Follow another token: one of the likeliest, or any that you look for"))
         self._add.setProperty("role", "link")
         self._add.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._menu = QMenu(self)
-        self._menu.aboutToShow.connect(self._fill_menu)
-        self._add.setMenu(self._menu)
+        self.picker = TokenPicker(theme, self)
+        self.picker.picked.connect(self._picked)
+        self.picker.find_wanted.connect(self.find_wanted)
+        self._add.clicked.connect(self._open_picker)
         head = QHBoxLayout()
         head.setContentsMargins(6, 0, 0, 0)
         head.addWidget(self._title, 1)
@@ -167,13 +174,14 @@ class RibbonLegend(QWidget):
                 self._slots[each.token.id] = next(slot for slot in range(MOST) if slot not in used)
         self._add.setEnabled(bool(self._tokens) and len(self.pinned) < MOST)
 
-    def show_figures(self, title: str, row: tuple[float, ...] | None) -> None:
-        """The probabilities of the tokens at one snapshot, named in the title; None while they are not known."""
+    def show_figures(self, title: str, row: tuple[float, ...] | None, stale: bool = False) -> None:
+        """The probabilities of the tokens at one snapshot, named in the title; None while they are not known.
+        With `stale` the tokens are those of another place, and pale."""
         self._title.setText(title)
         for place, entry in enumerate(self._entries):
             if place < len(self._tokens):
                 token = self._tokens[place]
-                entry.show_token(token, self._slots[token.token.id], None if row is None else row[place])
+                entry.show_token(token, self._slots[token.token.id], None if row is None else row[place], stale)
             entry.setVisible(place < len(self._tokens))
 
     def offer(self, tokens: Sequence[TokenText]) -> None:
@@ -199,25 +207,18 @@ class RibbonLegend(QWidget):
         self.pins_changed.emit(tuple(pinned))
 
     @Slot()
-    def _fill_menu(self) -> None:
-        self._menu.clear()
-        known = set(self.pinned)
-        offered = self._offered if self._first is None else (self._first, *self._offered)
-        for token in dict.fromkeys(t for t in offered if t.id not in known):
-            # A tab or an ampersand would mean something to a menu.
-            label = chip_label(token).replace("&", "&&").replace("\t", " ")
-            action = self._menu.addAction(label)
-            action.setData(token.id)
-            action.triggered.connect(self._picked)
-            if len(self._menu.actions()) == OFFERED:
-                break
-        self._menu.addSeparator()
-        hint = self._menu.addAction(self.tr("For any other: find it with Ctrl+F and select it"))
-        hint.setEnabled(False)
+    def _open_picker(self) -> None:
+        first = () if self._first is None else (self._first,)
+        offered = [t for t in dict.fromkeys((*first, *self._offered)) if t.id not in self.pinned]
+        self.picker.open_above(self._add, offered[:OFFERED], self.pinned)
 
-    @Slot()
-    def _picked(self) -> None:
-        self._pin(int(self.sender().data()), True)
+    def show_found(self, query: str, tokens: Sequence[TokenText]) -> None:
+        """The tokens of the vocabulary that contain `query`."""
+        self.picker.show_found(query, tokens)
+
+    @Slot(int)
+    def _picked(self, token_id: int) -> None:
+        self._pin(token_id, True)
 
     @Slot()
     def _restyle(self) -> None:

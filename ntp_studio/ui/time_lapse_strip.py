@@ -28,6 +28,7 @@ class TimeLapseStrip(QWidget):
 
     snapshot_wanted = Signal(str)  # its path
     pins_changed = Signal(object)  # tuple of token ids
+    find_wanted = Signal(str)  # in the vocabulary, answered by `show_found`
     play_changed = Signal(bool)
 
     def __init__(self, commands: Actions, theme: Theme, parent: QWidget | None = None) -> None:
@@ -71,7 +72,6 @@ class TimeLapseStrip(QWidget):
         self._next_button = self._button("next_snapshot", "step")
         self._even = QToolButton(self)
         self._even.setObjectName("even_spacing")
-        self._even.setText(self.tr("even"))
         self._even.setCheckable(True)
         self._even.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._even.setAccessibleName(self.tr("Even spacing"))
@@ -121,6 +121,7 @@ class TimeLapseStrip(QWidget):
         self.ribbon.clicked.connect(self.slider.setValue)
         self.slider.valueChanged.connect(self._moved)
         self.legend.pins_changed.connect(self.pins_changed)
+        self.legend.find_wanted.connect(self.find_wanted)
 
     def _button(self, action_id: str, glyph: str) -> BarButton:
         action = self._commands[action_id]
@@ -197,15 +198,21 @@ class TimeLapseStrip(QWidget):
 
     def show_place(self, run: int, frame: StepFrame) -> None:
         """The distribution on view, whose tokens can be followed; a ribbon of another place pales."""
-        first, self._place = self._place is None, (run, frame.node)
-        if first:
-            self._show_ribbon()
+        before, stale = self._place, self._stale
+        self._place = run, frame.node
         self.legend.offer([c.token for c in frame.candidates])
-        self._show_stale()
+        if before is None:
+            self._show_ribbon()
+        elif stale != self._stale:
+            self._show_figures()
 
     def offer_first(self, token: TokenText | None) -> None:
         """The token that a person selected in the chart, which need not be among the likeliest."""
         self.legend.offer_first(token)
+
+    def show_found(self, query: str, tokens: Sequence[TokenText]) -> None:
+        """The tokens of the vocabulary that contain `query`."""
+        self.legend.show_found(query, tokens)
 
     def set_log(self, log: bool) -> None:
         self.ribbon.set_log(log)
@@ -296,11 +303,13 @@ class TimeLapseStrip(QWidget):
             return
         wanted = self.slider.value()
         mark = self._marks[wanted]
-        last = max((each.step for each in self._marks if each.step is not None), default=None)
+        last = self._marks[-1].step
         if mark.step is None:
             self._step.setText(self.tr("final weights"))
         elif last is not None:
             self._step.setText(self.tr("step {0} of {1}").format(f"{mark.step:,}", f"{last:,}"))
+        else:  # the training went on behind it, and nothing tells how far
+            self._step.setText(self.tr("step {0}").format(f"{mark.step:,}"))
         if wanted != self._current:
             self._figure.setText(self.tr("reading the text with it …"))
         elif mark.bits_per_byte is not None:
@@ -326,7 +335,6 @@ class TimeLapseStrip(QWidget):
         else:
             self._caption.setText(self.tr("Next token over the training · the model's probability"))
         self._show_figures()
-        self._show_stale()
 
     def _show_figures(self) -> None:
         if not self._marks:
@@ -335,11 +343,14 @@ class TimeLapseStrip(QWidget):
         rows = self._ribbon.rows if self._ribbon is not None else ()
         step = self._marks[index].step
         title = self.tr("final weights") if step is None else self.tr("at step {0}").format(f"{step:,}")
-        self.legend.show_figures(title, rows[index] if index < len(rows) else None)
+        self.legend.show_figures(title, rows[index] if index < len(rows) else None, self._stale)
+        self.ribbon.set_stale(self._stale)
 
-    def _show_stale(self) -> None:
+    @property
+    def _stale(self) -> bool:
+        """Whether the ribbon that there is belongs to another place in the text than the one on view."""
         event = self._ribbon
-        self.ribbon.set_stale(event is not None and self._place not in (None, (event.run, event.node)))
+        return event is not None and self._place not in (None, (event.run, event.node))
 
     @Slot()
     def _restyle(self) -> None:
@@ -363,7 +374,12 @@ class TimeLapseStrip(QWidget):
 
     def _fit(self) -> None:
         narrow = self.width() < px(1000)
-        self._left.setFixedWidth(px(176 if narrow else 204))
+        room = px(176 if narrow else 236)
+        self._left.setFixedWidth(room)
+        buttons = (self._previous_button, self._play_button, self._next_button)
+        self._even.setText(self.tr("even spacing"))
+        if sum(each.sizeHint().width() + 6 for each in buttons) + self._even.sizeHint().width() > room:
+            self._even.setText(self.tr("even"))
         self.legend.setFixedWidth(px(190 if narrow else 232))
         self.setFixedHeight(px(156))
 

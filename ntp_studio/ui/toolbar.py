@@ -49,6 +49,7 @@ class Toolbar(QWidget):
         super().__init__(parent)
         self._table, self._theme = actions, theme
         self._info: ModelInfo | None = None
+        self._series = ""
         self._loading = False
         self._speed = 4.0
         self.setProperty("bar", "top")
@@ -168,9 +169,10 @@ class Toolbar(QWidget):
 
     # -- what it shows -------------------------------------------------------------------------------------------------
 
-    def show_model(self, info: ModelInfo | None) -> None:
-        """The model that is open; ends the display of a load."""
-        self._info = info
+    def show_model(self, info: ModelInfo | None, series: str = "") -> None:
+        """The model that is open; ends the display of a load. Of a snapshot, the button says the training (`series`),
+        so that nothing moves from one to the next."""
+        self._info, self._series = info, series
         self._loading = False
         self._cancel.hide()
         self._model.set_progress(None, busy=False)
@@ -179,10 +181,18 @@ class Toolbar(QWidget):
             self._model.set_label(self.tr("Open a model"), "")
             self._model.setToolTip(self.tr("No model is open"))
         else:
-            self._model.set_label(info.name, " · ".join(part for part in (info.device, info.dtype) if part))
-            lines = (info.path, f"{info.architecture}, {info.parameters:,} parameters", info.device_reason)
+            self._model.set_label(series or info.name, " · ".join(part for part in (info.device, info.dtype) if part))
+            size = f"{info.architecture}, {info.parameters:,} parameters"
+            lines = (info.name if series else "", info.path, size, info.device_reason)
             self._model.setToolTip("\n".join(line for line in lines if line))
         self._fit()
+
+    def show_series(self, name: str) -> None:
+        """The training that the open model is a snapshot of, "" where it stands alone."""
+        if self._loading:  # shown when that has failed
+            self._series = name
+        else:
+            self.show_model(self._info, name)
 
     def show_loading(self, name: str, fraction: float | None = None, message: str = "") -> None:
         """`Loading NAME 43%` with a thin line of progress, and a button to cancel."""
@@ -196,7 +206,7 @@ class Toolbar(QWidget):
 
     def end_loading(self) -> None:
         """The load failed or was cancelled: show again what is open."""
-        self.show_model(self._info)
+        self.show_model(self._info, self._series)
 
     def show_training(self, share: float | None) -> None:
         """How much of a training is done, 0 to 1; None when none is under way, NaN while it is prepared."""

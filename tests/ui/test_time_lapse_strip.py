@@ -17,10 +17,14 @@ from ntp_studio.settings import Settings
 from ntp_studio.time_lapse_messages import RibbonChanged, RibbonToken, SnapshotMark
 from ntp_studio.ui.actions import Actions
 from ntp_studio.ui.app import build
+from ntp_studio.ui.bar_button import BarButton
+from ntp_studio.ui.candidate_text import explain
 from ntp_studio.ui.main_window import MainWindow
 from ntp_studio.ui.theme import DARK, LIGHT, Theme
+from ntp_studio.ui.time_lapse_picker import TokenPicker
 from ntp_studio.ui.time_lapse_scale import COLORS, nearest, places, short_step, token_color
 from ntp_studio.ui.time_lapse_strip import TimeLapseStrip
+from ntp_studio.ui.token_text import chip_label
 from tests import checkpoint_makers
 from tests.ui.frames import make_frame, token
 
@@ -124,6 +128,13 @@ def test_it_says_which_step_and_what_was_measured(strip: TimeLapseStrip) -> None
     assert strip.slider.accessibleDescription() == "step 5"
 
 
+def test_a_step_stands_alone_where_the_length_of_the_training_is_not_known(strip: TimeLapseStrip) -> None:
+    strip.show_series("tales", (*MARKS, SnapshotMark("/run", None)), 1)
+    assert words(strip)[0] == "step 20"
+    strip.show_current(4)
+    assert words(strip)[0] == "final weights"
+
+
 def test_a_drag_asks_only_for_where_it_rests(strip: TimeLapseStrip, qtbot: QtBot) -> None:
     asked: list[str] = []
     strip.snapshot_wanted.connect(asked.append)
@@ -207,13 +218,54 @@ def test_any_token_can_be_added_and_is_never_markup(strip: TimeLapseStrip, qtbot
     frame = make_frame(labels=["<b>&x", *[f"·t{i}" for i in range(50)]])
     strip.show_place(1, frame)
     strip.offer_first(frame.candidates[5].token)
-    strip.legend._fill_menu()
-    actions = strip.legend._menu.actions()
-    assert actions[0].data() == frame.candidates[5].token.id, "the selected one first"
-    assert "<b>&&x" in [a.text() for a in actions]
+    strip.legend._add.click()
+    picker = strip.legend.picker
+    assert picker.isVisible()
+    assert row_texts(picker)[0] == chip_label(frame.candidates[5].token), "the selected one first"
+    assert "<b>&x" in row_texts(picker)
     with qtbot.waitSignal(strip.pins_changed) as pinned:
-        actions[0].trigger()
+        qtbot.keyClick(picker.field, Qt.Key.Key_Return)
     assert pinned.args == [(frame.candidates[5].token.id,)]
+    assert not picker.isVisible()
+
+
+def row_texts(picker: TokenPicker) -> list[str]:
+    return [picker.rows.item(i).text() for i in range(picker.rows.count())]
+
+
+def test_typing_finds_what_is_not_among_the_likeliest(strip: TimeLapseStrip, qtbot: QtBot) -> None:
+    strip.show_ribbon(ribbon(7, 8, pinned=(8,)))
+    strip.show_place(1, make_frame())
+    picker = strip.legend.picker
+    strip.legend._add.click()
+    likeliest = row_texts(picker)
+    with qtbot.waitSignal(strip.find_wanted) as asked:
+        qtbot.keyClicks(picker.field, "King")
+    assert asked.args == ["King"]
+    strip.show_found("Kin", [token(40, "·Kin")])
+    assert row_texts(picker) == likeliest, "an answer to what was typed before"
+    strip.show_found("King", [token(41, "·King"), token(8, "·Kings"), token(42, "<i>King")])
+    assert row_texts(picker) == ["·King", "<i>King"], "the pinned one is left out"
+    qtbot.keyClick(picker.field, Qt.Key.Key_Down)
+    with qtbot.waitSignal(strip.pins_changed) as pinned:
+        qtbot.keyClick(picker.field, Qt.Key.Key_Return)
+    assert pinned.args == [(8, 42)]
+    strip.legend._add.click()
+    assert (picker.field.text(), row_texts(picker)) == ("", likeliest), "it begins afresh"
+    qtbot.keyClicks(picker.field, "q")
+    qtbot.keyClick(picker.field, Qt.Key.Key_Return)
+    assert picker.isVisible(), "nothing is taken before the answer"
+    with qtbot.waitSignal(strip.pins_changed) as pinned:
+        strip.show_found("q", [token(43, "·queen")])
+    assert pinned.args == [(8, 43)]
+    strip.legend._add.click()
+    with qtbot.waitSignal(strip.pins_changed) as pinned:
+        place = picker.rows.visualItemRect(picker.rows.item(1)).center()
+        qtbot.mouseClick(picker.rows.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert pinned.args[0][0] == 8
+    strip.legend._add.click()
+    qtbot.keyClick(picker.field, Qt.Key.Key_Escape)
+    assert not picker.isVisible()
 
 
 def test_a_token_keeps_its_colour(strip: TimeLapseStrip) -> None:
@@ -228,10 +280,26 @@ def test_a_ribbon_of_another_place_is_pale(strip: TimeLapseStrip) -> None:
     strip.show_ribbon(ribbon(7, 8, node=20))
     strip.show_place(1, make_frame(node=20))
     assert not strip.ribbon._stale
+    figures = [e.figure() for e in strip.legend._entries[:2]]
+    bright = strip.legend.grab().toImage()
     strip.show_place(1, make_frame(node=21))
     assert strip.ribbon._stale
+    assert [e.figure() for e in strip.legend._entries[:2]] == ["–", "–"], "they are of the place before"
+    assert "drawn" not in strip.legend._entries[0].accessibleName()
+    assert strip.legend.grab().toImage() != bright
+    strip.show_current(1)
+    strip._hover(0)
+    assert [e.figure() for e in strip.legend._entries[:2]] == ["–", "–"]
+    strip.show_current(3)
+    strip._hover(-1)
+    strip.show_place(1, make_frame(node=20))
+    assert [e.figure() for e in strip.legend._entries[:2]] == figures, "back at its place"
     strip.show_ribbon(ribbon(7, 8, node=21))
+    assert strip.ribbon._stale, "a ribbon that comes late"
+    assert strip.legend._entries[0].figure() == "–"
+    strip.show_place(1, make_frame(node=21))
     assert not strip.ribbon._stale
+    assert [e.figure() for e in strip.legend._entries[:2]] == figures
 
 
 def test_even_spacing_moves_slider_and_ribbon_alike(strip: TimeLapseStrip, qtbot: QtBot) -> None:
@@ -322,11 +390,26 @@ def test_the_strip_appears_by_itself_and_everything_follows(window: MainWindow, 
     assert [t.token for t in now] == [t.token for t in tokens]
     assert [t.logprob for t in now[1:]] != [t.logprob for t in tokens[1:]]
     assert "checkpoint-20" in window.windowTitle()
+    button = window.toolbar.findChild(BarButton, "model_button")
+    assert button.label() == "tales", "the strip says which snapshot it is"
+    assert "tales/checkpoint-20" in button.toolTip()
     assert window.studio.controller.state.info.name == "tales/checkpoint-20"
     assert window.next.frame is after
     figure = window.time_lapse.legend._entries[0]
     assert figure._probability == pytest.approx(after.choice.probability, abs=1e-6)
     assert window.studio.controller.state.settings.last_model.endswith("tales"), "what was opened is remembered"
+
+
+def test_a_card_goes_with_its_page(window: MainWindow, qtbot: QtBot) -> None:
+    chart = window.next.chart
+    words = explain(chart.rows[0].candidate, window.studio.controller.state.frame)
+    chart.card.show_at(words, chart.mapToGlobal(QPoint(20, 20)))
+    assert chart.card.isVisible()
+    window.commands["train"].trigger()
+    assert not window.inspecting
+    assert not chart.card.isVisible()
+    chart.card.show_at(words, QPoint(20, 20))
+    assert not chart.card.isVisible(), "a card that was under way"
 
 
 def test_keys_go_to_the_neighbours(window: MainWindow, qtbot: QtBot) -> None:
@@ -353,11 +436,10 @@ def test_stepping_works_at_any_snapshot(window: MainWindow, qtbot: QtBot) -> Non
 def test_any_token_of_the_vocabulary_can_be_followed(window: MainWindow, qtbot: QtBot) -> None:
     likely = {c.token.id for c in window.studio.controller.state.frame.candidates}
     wanted = next(i for i in range(300, 339) if i not in likely)
-    window.next.filter.setText(f"#{wanted}")
     legend = window.time_lapse.legend
-    qtbot.waitUntil(lambda: legend._first is not None and legend._first.id == wanted, timeout=WAIT)
-    legend._fill_menu()
-    legend._menu.actions()[0].trigger()
+    legend._add.click()
+    qtbot.keyClicks(legend.picker.field, f"#{wanted}")
+    qtbot.keyClick(legend.picker.field, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: legend.pinned == (wanted,), timeout=WAIT)
     assert legend._entries[0].token.id == wanted
     show(qtbot, window, 0)
