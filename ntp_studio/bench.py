@@ -63,7 +63,8 @@ def run_all(path: str, device: str, dtype: str, *, tokens: int) -> Iterator[Row]
     for name, settings in (("all stages off", DecodingSettings()), ("usual settings", settings_from_names(USUAL))):
         bare, studio, own = step_times(model, tokens, settings)
         detail = f"bare {bare:.2f} ms, studio {studio:.2f} ms"
-        yield Row(f"step (command in, frame out) over bare forward, {name}", studio / bare, "×", 1.05 if bounded else None, detail)
+        bound = 1.05 if bounded else None
+        yield Row(f"step (command in, frame out) over bare forward, {name}", studio / bare, "×", bound, detail)
         if name == "usual settings":
             yield Row("the studio's own share of a step", own, "ms")
     ratio, unit, bound, detail = against_generate(model, tokens)

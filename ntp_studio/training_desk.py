@@ -45,14 +45,24 @@ class TrainingDesk:
         return isinstance(command, t.TrainingCommand)
 
     def carry_out(self, number: int, command: m.Command) -> None:
-        getattr(self, f"_do_{type(command).__name__}")(number, command)
+        try:
+            getattr(self, f"_do_{type(command).__name__}")(number, command)
+        except Exception as error:  # the window must not wait for an answer in vain
+            log.exception("a command failed")
+            if self._run is not None and self._result is None:
+                self._set_running(False, _sentence(error))
+            else:
+                self._fail(error)
 
     # -- beginning -----------------------------------------------------------------------------------------------------
 
     def _do_StartTraining(self, number: int, command: t.StartTraining) -> None:
         values: dict[str, Any] = dict(command.values)
-        output = Path(str(values.get("output", ""))).expanduser()
-        fresh = not output.exists() or (output.is_dir() and not any(output.iterdir()))
+        try:
+            output = Path(str(values.get("output", ""))).expanduser()
+            fresh = not output.exists() or (output.is_dir() and not any(output.iterdir()))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise StudioError(f"{values['output']} is no folder that this system can make; choose another.") from error
 
         def make(options: dict[str, Any]) -> WatchedTrainer:
             from ntp_studio.core.training import Recipe
@@ -92,16 +102,16 @@ class TrainingDesk:
             try:
                 progress("Looking at the text", None)
                 trainer = make({"progress": progress, "cancelled": stopped})
-                from ntp_studio.training_run import Run, figures, history
+                from ntp_studio.training_run import Run, history, measure_before
 
                 trainer.cut_short = stopped
                 run = Run(trainer)
                 run.prompt = prompt
                 losses, held_out = history(trainer)
                 if trainer.step == 0:
-                    progress("Measuring the model before its first update", None)
-                    before = figures(trainer.evaluate(quick=True))
-                    held_out = ((0, before),) if before is not None else ()
+                    if not held_out:
+                        progress("Measuring the model before its first update", None)
+                        held_out = measure_before(trainer)
                     if stopped():
                         raise Cancelled("The training was cancelled before its first step.")
             except Exception as error:
@@ -125,6 +135,8 @@ class TrainingDesk:
                 held_out_tokens=max(0, len(corpus.held_out) - 1),
                 device=trainer.device,
                 precision=trainer.precision,
+                context=trainer.context,
+                values=tuple(trainer.recipe.saved().items()),
                 losses=losses,
                 held_out=held_out,
             )
@@ -175,8 +187,8 @@ class TrainingDesk:
         if self._run is not None and self._result is None:
             try:
                 self._run.trainer.finish(evaluate=False)
-            except StudioError as error:
-                log.error("the training could not be saved: %s", error)
+            except Exception as error:  # whatever it is, the models of the columns still want to be released
+                log.error("the training could not be saved: %s", error, exc_info=True)
         self._drop()
 
     # -- the updates ---------------------------------------------------------------------------------------------------

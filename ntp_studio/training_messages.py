@@ -92,7 +92,8 @@ class TrainingPhase(TrainingEvent):
 @dataclass(frozen=True, slots=True)
 class TrainingBegun(TrainingEvent):
     """The run is prepared. `losses` and `held_out` are (step, value) of updates that were done before, in a run that
-    goes on."""
+    goes on. `context` is the length of a block in tokens, which a base may have made shorter than the recipe says;
+    `values` are the fields of the recipe by name."""
 
     folder: str
     name: str
@@ -104,6 +105,8 @@ class TrainingBegun(TrainingEvent):
     held_out_tokens: int
     device: str
     precision: str
+    context: int
+    values: tuple[tuple[str, RecipeValue], ...]
     losses: tuple[tuple[int, float], ...] = ()
     held_out: tuple[tuple[int, Figures], ...] = ()
 

@@ -18,6 +18,7 @@ from ntp_studio.core import checkpoints
 from ntp_studio.core.model import LanguageModel
 from ntp_studio.core.session import Session
 from ntp_studio.core.training import HeldOut, Trainer, evaluate, network
+from ntp_studio.core.training.results import figures_of
 from ntp_studio.core.types import Cancelled, StepFrame, StudioError
 
 CANDIDATES = 24  # listed at a look
@@ -188,14 +189,26 @@ def figures(held_out: HeldOut | None) -> t.Figures | None:
     return t.Figures(held_out.loss, held_out.perplexity, held_out.bits_per_byte, held_out.tokens)
 
 
+def measure_before(trainer: Trainer) -> tuple[tuple[int, t.Figures], ...]:
+    """The quick figures before the first update, with their step. They are logged, so that a run that goes on later
+    still has the beginning of its curve. Empty where nothing is held out, or the measurement was cut short."""
+    measured = trainer.evaluate(quick=True)
+    before = figures(measured)
+    if before is None:
+        return ()
+    trainer.folder.write_log(event="held_out", step=0, **figures_of(measured))
+    return ((0, before),)
+
+
 def history(trainer: Trainer) -> tuple[tuple[tuple[int, float], ...], tuple[tuple[int, t.Figures], ...]]:
     """(losses, held-out figures) by step, as the log of a run that goes on has them."""
     losses: list[tuple[int, float]] = []
     held_out: list[tuple[int, t.Figures]] = []
     for line in trainer.folder.log_lines():
-        if line.get("event") != "step" or not isinstance(line.get("loss"), float):
+        if line.get("event") == "step" and isinstance(line.get("loss"), float):
+            losses.append((int(line["step"]), line["loss"]))
+        elif line.get("event") != "held_out":
             continue
-        losses.append((int(line["step"]), line["loss"]))
         if "held_out_loss" in line:
             measured = t.Figures(
                 line["held_out_loss"], line["perplexity"], line["bits_per_byte"], int(line["held_out_tokens"])

@@ -13,7 +13,7 @@ import pytest
 
 from ntp_studio import messages as m
 from ntp_studio import time_lapse_messages as t
-from ntp_studio.core import checkpoints
+from ntp_studio.core import checkpoints, snapshots
 from ntp_studio.core.types import Cancelled
 from ntp_studio.engine import Engine
 from tests import checkpoint_makers
@@ -356,3 +356,15 @@ def test_closing_gives_everything_back(desk: Desk) -> None:
     desk(m.CloseModel())
     assert all(model.network is None for model in kept)
     assert desk.only(t.TimeLapseOpened).snapshots == ()
+
+
+def test_a_training_in_the_hugging_face_cache_has_its_repository_s_name(made: Path, tmp_path: Path) -> None:
+    repository = tmp_path / "models--org--small-tales"
+    (repository / "refs").mkdir(parents=True)
+    for step in STEPS:
+        (repository / "refs" / f"step{step}").write_text(f"c{step}")
+        shutil.copytree(made / f"checkpoint-{step}", repository / "snapshots" / f"c{step}")
+    (repository / "refs" / "main").write_text("c100")
+    found = snapshots.find(str(repository / "snapshots" / "c20"))
+    assert found is not None
+    assert (found.name, [s.step for s in found.snapshots]) == ("org/small-tales", list(STEPS))

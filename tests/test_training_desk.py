@@ -180,6 +180,9 @@ def test_a_stopped_run_goes_on_with_its_curve_and_comes_to_the_same_end(text: Pa
     (begun,) = of(t.TrainingBegun, parted(t.ResumeTraining(str(tmp_path / "parted"), "the bal")))
     assert begun.step == done
     assert [step for step, _ in begun.losses] == list(range(1, done + 1))
+    assert begun.held_out[0][0] == 0, "the curve still has its beginning"
+    assert dict(begun.values)["steps"] == 5
+    assert begun.context == 16
     parted.until(t.TrainingEnded)
     same = [checkpoints.load(str(tmp_path / name), device="cpu").network.state_dict() for name in ("whole", "parted")]
     assert all(torch.equal(weight, same[1][name]) for name, weight in same[0].items())
@@ -384,3 +387,22 @@ def test_a_second_start_while_one_runs_changes_nothing(text: Path, tmp_path: Pat
     assert "stop it first" in of(t.TrainingPhase, said)[0].message
     assert desk.desk._run is run
     assert not (tmp_path / "other").exists()
+
+
+def test_a_folder_that_no_path_can_name_is_answered(text: Path, tmp_path: Path) -> None:
+    desk = Desk()
+    for output in ("~nobody-of-this-name/x", str(tmp_path / ("n" * 300)), "  "):
+        said = desk(start(text, output))  # type: ignore[arg-type]
+        assert any(isinstance(event, t.TrainingFailed) and event.message for event in said), output
+    said = desk(start(text, tmp_path / "good"))
+    assert any(isinstance(event, t.TrainingBegun) for event in said)
+
+
+def test_the_program_ends_well_when_the_run_cannot_be_saved(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk()
+    desk(start(text, tmp_path / "run"))
+    monkeypatch.setattr(desk.desk._run.trainer, "finish", lambda **_: (_ for _ in ()).throw(RuntimeError("no")))
+    desk.desk.close()
+    assert desk.desk._run is None

@@ -43,6 +43,10 @@ class PromptBars(QWidget):
         self.setAccessibleDescription(", ".join(self._words(row) for row in rows[:5]))
         self.update()
 
+    def set_captions(self, now: str, before: str) -> None:
+        self._captions = (now, before)
+        self.show_frame(self._frame, self._base)
+
     @property
     def frame(self) -> StepFrame | None:
         return self._frame

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -15,6 +16,7 @@ from ntp_studio import messages as m
 from ntp_studio import training_messages as t
 from ntp_studio.engine import Engine
 from ntp_studio.settings import Settings
+from ntp_studio.time_lapse_messages import SnapshotShown
 from ntp_studio.ui.main_window import MainWindow
 from ntp_studio.ui.presenter import Presenter, State
 
@@ -39,6 +41,7 @@ class TrainController(QObject):
             t.BaseCompared: self._on_compared,
             m.Loaded: self._on_model,
             m.LoadFailed: self._on_model,
+            SnapshotShown: self._on_model,
         }
         presenter.listeners.append(self.handle)
         window.commands["train"].toggled.connect(self._toggled)
@@ -67,6 +70,7 @@ class TrainController(QObject):
     def _made(self) -> TrainPage:
         if self.page is None:
             from ntp_studio.ui.train_page import TrainPage
+            from ntp_studio.ui.train_values import unfinished_run
 
             page = self.page = TrainPage(self.window.theme, self.window)
             self.window.pages.addWidget(page)
@@ -76,6 +80,7 @@ class TrainController(QObject):
             page.form.files.set_paths(s.training_texts)
             if s.training_folder:
                 page.form.set_parent_folder(s.training_folder)
+            page.offer_unfinished(unfinished_run(Path(page.form.results_folder)))
             page.start_requested.connect(self._start)
             page.resume_requested.connect(self._resume)
             page.pause_requested.connect(self._pause)
@@ -94,7 +99,7 @@ class TrainController(QObject):
         return replace(
             settings,
             training=form.state(),
-            training_texts=form.files.paths(),
+            training_texts=form.text_paths(),
             training_folder=form.parent_folder(),
         )
 

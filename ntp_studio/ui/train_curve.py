@@ -155,6 +155,8 @@ class LossCurve(QFrame):
         for values in (self._steps, self._losses, self._means):
             del values[:]
         self._held_out.clear()
+        self._mark.hide()
+        self._pointed.setText("")
         self._schedule()
 
     def add(self, losses: Iterable[tuple[int, float]], held_out: Iterable[tuple[int, float]] = ()) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from PySide6.QtCore import QLocale, QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QLocale, QModelIndex, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSpinBox,
+    QStyledItemDelegate,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -32,6 +33,8 @@ from ntp_studio.ui.model_menu import size_text
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Palette, Theme
 from ntp_studio.ui.train_values import total_bytes
+
+LOWEST_RATE, HIGHEST_RATE = 1e-9, 10.0
 
 
 def label(text: str, role: str = "", parent: QWidget | None = None) -> QLabel:
@@ -53,6 +56,10 @@ def field_style(palette: Palette) -> str:
         # Without their place being told, Qt leaves no room for the number.
         "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { subcontrol-origin: border; width: 0; }"
         "QComboBox::drop-down { border: none; width: 20px; } QComboBox::down-arrow { image: none; }"
+        f"QComboBox QAbstractItemView::item {{ color: {palette.text}; padding: 4px 6px; border: none; }}"
+        f"QComboBox QAbstractItemView::item:selected {{ color: {palette.accent_text}; background: {palette.accent}; }}"
+        f'QSpinBox[wrong="true"], QDoubleSpinBox[wrong="true"], QLineEdit[wrong="true"]'
+        f" {{ border: 1px solid {palette.error}; }}"
     )
 
 
@@ -69,12 +76,14 @@ def toggle_style(palette: Palette) -> str:
 
 
 class Whole(QSpinBox):
-    """A whole number. The wheel turns it only while a person types here: the form scrolls."""
+    """A whole number, from `low` to `high`. What a person types beyond these stays there, for the form to tell them;
+    Qt would put another number in its place. The wheel turns it only while a person types here: the form scrolls."""
 
     def __init__(self, low: int, high: int, value: int, name: str) -> None:
         super().__init__()
+        self.low, self.high = low, high
         self.setLocale(QLocale.c())
-        self.setRange(low, high)
+        self.setRange(min(low, 0), 2**31 - 1)
         self.setValue(value)
         self.setGroupSeparatorShown(True)
         self.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
@@ -83,6 +92,10 @@ class Whole(QSpinBox):
         self.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(name)
+
+    def stepBy(self, steps: int) -> None:
+        super().stepBy(steps)
+        self.setValue(min(max(self.value(), self.low), self.high))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self.hasFocus():
@@ -96,15 +109,20 @@ class Decimal(QDoubleSpinBox):
         super().__init__()
         self.setLocale(QLocale.c())
         self.setDecimals(decimals)
-        self.setRange(low, high)
+        self.setRange(min(low, 0.0), 1e9)
         self.setValue(value)
         self.setSuffix(suffix)
+        self.low, self.high = low, high
         self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.setMinimumWidth(48)
         self.lineEdit().setTextMargins(7, 0, 0, 0)
         self.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(name)
+
+    def stepBy(self, steps: int) -> None:
+        super().stepBy(steps)
+        self.setValue(min(max(self.value(), self.low), self.high))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self.hasFocus():
@@ -126,7 +144,15 @@ class Choice(QComboBox):
         self.setAccessibleName(name)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(9)
+        self.setItemDelegate(QStyledItemDelegate(self))  # Fusion's own ignores the colours of the chosen row
+        # Return is kept for the list by the typing guard, before Qt's own filter on the list sees it.
+        self.view().activated.connect(self._picked)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    @Slot(QModelIndex)
+    def _picked(self, index: QModelIndex) -> None:
+        self.setCurrentIndex(index.row())
+        self.hidePopup()
 
     @property
     def value(self) -> str:
@@ -163,6 +189,11 @@ class Rate(QLineEdit):
 
     def set_value(self, value: float) -> None:
         self.setText(f"{value:g}")
+
+    @property
+    def meant(self) -> bool:
+        """Whether it can be a learning rate at all."""
+        return LOWEST_RATE <= self.value <= HIGHEST_RATE
 
     @property
     def value(self) -> float:

@@ -12,6 +12,7 @@ from ntp_studio import training_messages as t
 from ntp_studio.ui.candidate_text import DASH
 from ntp_studio.ui.facts import FactCard
 from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.train_fields import label
 from ntp_studio.ui.train_values import span
 
 
@@ -37,6 +38,9 @@ class RunFigures(QWidget):
         }
         for card in self.cards.values():
             card.show_value(DASH)
+        self._held_out_at = label("", "caption", self)
+        self._held_out_at.setObjectName("train_held_out_at")
+        self._held_out_at.hide()
         self._grid = QGridLayout(self)
         self._grid.setSpacing(6)
         self._columns = 0
@@ -55,13 +59,24 @@ class RunFigures(QWidget):
         """How much of the run is done, NaN before it has begun."""
         return self._done / self._total if self._total else math.nan
 
-    def show_begun(self, event: t.TrainingBegun) -> None:
+    @property
+    def held_out_at(self) -> str:
+        """What the held-out figures were measured on; empty while there are none."""
+        return self._held_out_at.text()
+
+    def clear(self) -> None:
+        self._done = self._total = 0
         for card in self.cards.values():
             card.show_value(DASH)
+        self._held_out_at.setText("")
+        self._held_out_at.hide()
+
+    def show_begun(self, event: t.TrainingBegun) -> None:
+        self.clear()
         self._total = event.total_steps
         self._show_step(event.step)
         if event.held_out:
-            self._show_held_out(event.held_out[-1][1])
+            self._show_held_out(*event.held_out[-1])
 
     def show_progress(self, event: t.TrainingProgress, mean_loss: float) -> None:
         self._show_step(event.step)
@@ -70,20 +85,24 @@ class RunFigures(QWidget):
         self.cards["rate"].show_value(f"{event.tokens_per_second:,.0f}")
         self.cards["left"].show_value(span(event.seconds_left))
         if event.held_out:
-            self._show_held_out(event.held_out[-1][1])
+            self._show_held_out(*event.held_out[-1])
 
-    def show_end(self, held_out: t.Figures | None) -> None:
+    def show_end(self, step: int, held_out: t.Figures | None) -> None:
         """Nothing is left to do; the figures over all held-out text take the place of the quick ones."""
         self._total = 0
         self.cards["left"].show_value(DASH)
         if held_out is not None:
-            self._show_held_out(held_out)
+            self._show_held_out(step, held_out)
 
     def _show_step(self, step: int) -> None:
         self._done = step
         self.cards["step"].show_value(f"{step:,} / {self._total:,}")
 
-    def _show_held_out(self, figures: t.Figures) -> None:
+    def _show_held_out(self, step: int, figures: t.Figures) -> None:
+        """The last measurement may be some updates ago, so it is said of which step it is."""
+        words = self.tr("Held-out figures: at step {0}, over {1} tokens")
+        self._held_out_at.setText(words.format(f"{step:,}", f"{figures.tokens:,}"))
+        self._held_out_at.show()
         self.cards["held_out"].show_value(f"{figures.loss:.3f}")
         self.cards["perplexity"].show_value(f"{figures.perplexity:,.1f}")
         self.cards["bytes"].show_value(f"{figures.bits_per_byte:.3f}")
@@ -100,5 +119,6 @@ class RunFigures(QWidget):
             self._columns = columns
             for index, card in enumerate(self.cards.values()):
                 self._grid.addWidget(card, index // columns, index % columns)
+            self._grid.addWidget(self._held_out_at, 8 // columns, 0, 1, columns)
             for column in range(8):
                 self._grid.setColumnStretch(column, 1 if column < columns else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QStandardPaths, Qt, Signal, Slot
@@ -19,8 +20,20 @@ from PySide6.QtWidgets import (
 
 from ntp_studio.core.types import DEFAULT_SEED
 from ntp_studio.training_messages import RecipeValue
+from ntp_studio.ui.style import set_property
 from ntp_studio.ui.theme import Theme
-from ntp_studio.ui.train_fields import Choice, Decimal, Fold, Rate, TextFiles, Whole, field_style, label
+from ntp_studio.ui.train_fields import (
+    HIGHEST_RATE,
+    LOWEST_RATE,
+    Choice,
+    Decimal,
+    Fold,
+    Rate,
+    TextFiles,
+    Whole,
+    field_style,
+    label,
+)
 from ntp_studio.ui.train_values import DECAYS, RATES, SIZES, Size, proposed_folder, short_count, snapshot_steps
 
 State = tuple[tuple[str, str | int | float | bool], ...]
@@ -37,6 +50,8 @@ class TrainForm(QWidget):
         self.setProperty("transparent", True)
         self._open_model = ("", "")  # name, path
         self._proposed = self._results = ""
+        self._own: tuple[State, tuple[str, ...], str, str] | None = None  # while the recipe of a run is shown instead
+        self._wrong: QWidget | None = None  # outlined
         self._make_fields()
         self._arrange()
         self._connect()
@@ -203,6 +218,10 @@ class TrainForm(QWidget):
             shape.valueChanged.connect(self._shape_changed)
         for line in (self.output, self.base, self.rate):
             line.textChanged.connect(self.changed)
+        for field in self._remembered().values():
+            if isinstance(field, Whole | Decimal):
+                field.valueChanged.connect(self.changed)
+                field.lineEdit().textEdited.connect(self.changed)
 
     # -- what follows from what ----------------------------------------------------------------------------------------
 
@@ -222,12 +241,23 @@ class TrainForm(QWidget):
 
     def parent_folder(self) -> str:
         """Where results are put, each in a folder of its own; empty while none is named."""
-        return str(Path(self.output.text().strip()).parent) if self.output.text().strip() else ""
+        output = self.output.text().strip() if self._own is None else self._own[2]
+        return str(Path(output).parent) if output else ""
+
+    def text_paths(self) -> tuple[str, ...]:
+        """What the person chose to train on, whatever run is shown at the moment."""
+        return self.files.paths() if self._own is None else self._own[1]
 
     def set_parent_folder(self, folder: str) -> None:
         """Propose folders in this one."""
         self._results = folder
         self.propose_folder()
+
+    @property
+    def results_folder(self) -> str:
+        """Where results are looked for: the nearest folder there is."""
+        wanted = Path(os.path.expanduser(self.parent_folder() or self._results or "~"))
+        return str(next((folder for folder in (wanted, *wanted.parents) if os.path.isdir(folder)), wanted))
 
     def renew_folder(self) -> None:
         """After a run: the next one needs another folder."""
@@ -255,7 +285,7 @@ class TrainForm(QWidget):
                     widget.setVisible(shown)
         self.steps.setVisible(self.unit.value == "steps")
         self.epochs.setVisible(self.unit.value == "epochs")
-        if self.rate.value in RATES.values():  # nobody has chosen another
+        if self.rate.value in RATES.values() or not self.rate.meant:  # nobody has chosen another
             self.rate.set_value(RATES[self._learner])
         if self.decay.value() in DECAYS.values():
             self.decay.setValue(DECAYS[self._learner])
@@ -330,34 +360,74 @@ class TrainForm(QWidget):
 
     # -- what was chosen -----------------------------------------------------------------------------------------------
 
+    def _numbers(self) -> tuple[Whole | Decimal, ...]:
+        """Those that count for what is chosen."""
+        numbers: list[Whole | Decimal] = [
+            self.steps if self.unit.value == "steps" else self.epochs, self.batch, self.block, self.held_out,
+            self.seed, self.warmup, self.decay, self.dropout, self.evaluate, self.patience,
+        ]  # fmt: skip
+        if self.kind.value == "new":
+            numbers += [self.layers, self.across, self.heads, self.vocab]
+        elif self.scope.value in ("last", "lora"):
+            numbers.append(self.last_blocks if self.scope.value == "last" else self.lora_rank)
+        return tuple(numbers)
+
     def problem(self) -> str:
         """What cannot be meant, in a sentence; empty when a run may begin."""
+        return self._problem()[0]
+
+    def mark_problem(self) -> None:
+        """Outline the field that the problem is about, until `unmark`."""
+        self.unmark()
+        self._wrong = self._problem()[1]
+        if self._wrong is not None:
+            set_property(self._wrong, "wrong", True)
+            if self.more.isAncestorOf(self._wrong):
+                self.more.set_open(True)
+
+    def unmark(self) -> None:
+        if self._wrong is not None:
+            set_property(self._wrong, "wrong", False)
+            self._wrong = None
+
+    def _problem(self) -> tuple[str, QWidget | None]:
+        """The sentence, and the field it is about."""
         tr = self.tr
         missing = [path for path in self.files.paths() if not Path(path).is_file()]
-        rate = self.rate.value
         if not self.files.paths():
-            return tr("Add a text file to train on.")
+            return tr("Add a text file to train on."), None
         if missing:
-            return tr("{0} is not there any more; remove it from the list.").format(Path(missing[0]).name)
-        if self.kind.value == "other" and not Path(self.base.text()).expanduser().exists():
-            return tr("Name the folder of the checkpoint to begin with.")
+            return tr("{0} is not there any more; remove it from the list.").format(Path(missing[0]).name), None
+        if self.kind.value == "other" and not os.path.exists(os.path.expanduser(self.base.text())):
+            return tr("Name the folder of the checkpoint to begin with."), self.base
+        for field in self._numbers():
+            if not field.low <= field.value() <= field.high:
+                words = tr("{0}: choose a number from {1} to {2}.")
+                return words.format(field.accessibleName(), f"{field.low:,}", f"{field.high:,}"), field
         if self.kind.value == "new" and self.across.value() % self.heads.value():
-            return tr("The width {0} cannot be shared out among {1} heads; choose a multiple.").format(
-                self.across.value(), self.heads.value()
-            )
-        if math.isnan(rate) or not 1e-9 <= rate <= 10:
-            return tr("The learning rate is a number such as 0.001 or 1e-3.")
+            words = tr("The width {0} cannot be shared out among {1} heads; choose a multiple.")
+            return words.format(self.across.value(), self.heads.value()), self.across
+        if not self.rate.meant:
+            return self._rate_problem(), self.rate
         if not self.output.text().strip():
-            return tr("Name a folder for the result.")
-        if _occupied(Path(self.output.text()).expanduser()):
-            return tr("The folder for the result is not empty; name a new one.")
-        return ""
+            return tr("Name a folder for the result."), self.output
+        if _occupied(Path(os.path.expanduser(self.output.text()))):
+            return tr("The folder for the result is not empty; name a new one."), self.output
+        return "", None
+
+    def _rate_problem(self) -> str:
+        rate = self.rate.value
+        if math.isnan(rate):
+            return self.tr("The learning rate is a number such as 0.001 or 1e-3.")
+        if rate <= 0:
+            return self.tr("The learning rate must be greater than 0.")
+        return self.tr("The learning rate must be from {0} to {1}.").format(f"{LOWEST_RATE:g}", f"{HIGHEST_RATE:g}")
 
     def values(self) -> tuple[tuple[str, RecipeValue], ...]:
         """Fields of `core.training.Recipe`."""
         values: dict[str, RecipeValue] = {
             "texts": self.files.paths(),
-            "output": str(Path(self.output.text().strip()).expanduser()),
+            "output": os.path.expanduser(self.output.text().strip()),
             self.unit.value: self.steps.value() if self.unit.value == "steps" else self.epochs.value(),
             "learning_rate": self.rate.value,
             "batch_size": self.batch.value(),
@@ -379,8 +449,11 @@ class TrainForm(QWidget):
             values["vocab_size"] = shape.vocab_size
         else:
             base = self._open_model[1] if self.kind.value == "open" else self.base.text().strip()
-            values |= {"base": str(Path(base).expanduser()), "scope": self.scope.value}
-            values |= {"last_blocks": self.last_blocks.value(), "lora_rank": self.lora_rank.value()}
+            values |= {"base": os.path.expanduser(base), "scope": self.scope.value}
+            if self.scope.value == "last":
+                values["last_blocks"] = self.last_blocks.value()
+            elif self.scope.value == "lora":
+                values["lora_rank"] = self.lora_rank.value()
         return tuple(values.items())
 
     # -- remembered ----------------------------------------------------------------------------------------------------
@@ -394,7 +467,9 @@ class TrainForm(QWidget):
         return {name: getattr(self, name) for name in names}
 
     def state(self) -> State:
-        """What was chosen, by name, to be remembered."""
+        """What the person chose, by name, to be remembered."""
+        if self._own is not None:
+            return self._own[0]
         return tuple((name, _read(field)) for name, field in self._remembered().items())
 
     def restore(self, state: State) -> None:
@@ -403,6 +478,53 @@ class TrainForm(QWidget):
         for name, value in state:
             if name in fields:
                 _write(fields[name], value)
+
+    # -- the recipe of a run -------------------------------------------------------------------------------------------
+
+    def show_recipe(self, recipe: tuple[tuple[str, RecipeValue], ...]) -> None:
+        """Show what a run under way was begun with, until `show_own`."""
+        given = dict(recipe)
+        if all(given.get(name) == value for name, value in self.values()):
+            return  # it was begun with what stands here
+        if self._own is None:
+            self._own = (self.state(), self.files.paths(), self.output.text(), self._proposed)
+        base, output = str(given["base"] or ""), str(given["output"])
+        kind = "new" if not base else "open" if base == self._open_model[1] else "other"
+        texts, kept = given["texts"], given["checkpoint_steps"]
+        snapshots = next((c for c in ("none", "few", "many") if snapshot_steps(c) == kept), "other")
+        if (snapshots == "other" or given["checkpoint_every"]) and self.snapshots.findData("other") < 0:
+            self.snapshots.addItem(self.tr("As that run has them"), "other")
+        state: dict[str, RecipeValue] = {
+            "kind": kind, "base": base, "scope": given["scope"], "unit": "steps" if given["steps"] else "epochs",
+            "snapshots": "other" if given["checkpoint_every"] else snapshots, "half": given["save_dtype"] == "float16",
+            "held_out": 100 * float(str(given["held_out"])),
+        }  # fmt: skip
+        state |= {mine: given[name] for mine, name in _SAME.items() if given[name] is not None}
+        self.files.set_paths(texts if isinstance(texts, tuple) else ())  # type: ignore[arg-type]
+        self.restore(tuple(state.items()))  # type: ignore[arg-type]
+        self.output.setText(output)
+
+    def show_own(self) -> None:
+        """What the person chose, once more."""
+        if self._own is not None:
+            (state, texts, output, proposed), self._own = self._own, None
+            self.files.set_paths(texts)
+            self.restore(state)
+            self.output.setText(output)
+            self._proposed = proposed
+            index = self.snapshots.findData("other")
+            if index >= 0:
+                self.snapshots.removeItem(index)
+
+
+_SAME = {
+    "layers": "layers", "across": "width", "heads": "heads", "vocab": "vocab_size", "block": "context",
+    "last_blocks": "last_blocks", "lora_rank": "lora_rank", "steps": "steps", "epochs": "epochs",
+    "rate": "learning_rate", "batch": "batch_size", "seed": "seed", "optimizer": "optimizer",
+    "warmup": "warmup_steps", "decay": "weight_decay", "dropout": "dropout", "evaluate": "evaluate_every",
+    "patience": "patience",
+}  # fmt: skip
+"""Fields of the form whose value stands in the recipe as it is, by the name it has there."""
 
 
 def _grid(parent: QWidget | None = None) -> QGridLayout:
@@ -439,9 +561,11 @@ def _write(field: QWidget, value: str | int | float | bool) -> None:
         field.choose(str(value))
     elif isinstance(field, QCheckBox):
         field.setChecked(bool(value))
+    elif isinstance(field, Rate) and isinstance(value, int | float):
+        field.set_value(value)
     elif isinstance(field, QLineEdit):
         field.setText(str(value))
     elif isinstance(field, Whole) and isinstance(value, int | float):
-        field.setValue(int(min(max(value, field.minimum()), field.maximum())))
+        field.setValue(int(min(max(value, field.low), field.high)))
     elif isinstance(field, Decimal) and isinstance(value, int | float):
-        field.setValue(float(value))
+        field.setValue(float(min(max(value, field.low), field.high)))

@@ -5,6 +5,8 @@ It shows what it is told and says what a person asks for; `train_controller` spe
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QFont
 from PySide6.QtWidgets import (
@@ -28,6 +30,7 @@ from ntp_studio.ui.train_curve import LossCurve
 from ntp_studio.ui.train_fields import TextFiles, label
 from ntp_studio.ui.train_figures import RunFigures
 from ntp_studio.ui.train_form import TrainForm
+from ntp_studio.ui.train_values import Unfinished
 from ntp_studio.ui.train_watch import PromptWatch
 
 
@@ -49,7 +52,7 @@ class TrainPage(QWidget):
         self._theme = theme
         self._phase = ""
         self._folder = ""  # of the run on view
-        self._stopped = False  # before its end: it can go on
+        self._resumable = ""  # the folder of a run that can go on
         self._ended = self.tr("No training yet")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -156,15 +159,15 @@ class TrainPage(QWidget):
 
     @Slot()
     def _form_changed(self) -> None:
-        """A hint is given at Start; once given, it goes when it is no longer true."""
-        if not self.form.problem():
-            self._problem.setText("")
-            self._problem.hide()
+        """A hint is given at Start; it goes as soon as something is changed."""
+        self.form.unmark()
+        self.show_problem("")
 
     @Slot()
     def _start_clicked(self) -> None:
         problem = self.form.problem()
         self.show_problem(problem)
+        self.form.mark_problem()
         if not problem:
             self._start.setEnabled(False)
             self.start_requested.emit()
@@ -181,7 +184,7 @@ class TrainPage(QWidget):
         if self._phase == "paused":
             self.continue_requested.emit()
         else:
-            self.resume_requested.emit(self._folder)
+            self.resume_requested.emit(self._resumable)
 
     @Slot()
     def _stop_clicked(self) -> None:
@@ -199,8 +202,7 @@ class TrainPage(QWidget):
         dialog = QFileDialog(self.window(), self.tr("The folder of a run that was interrupted"))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.Directory)
-        if self._folder:
-            dialog.setDirectory(self._folder)
+        dialog.setDirectory(self.form.results_folder)
         dialog.fileSelected.connect(self.resume_requested)
         dialog.open()
 
@@ -228,8 +230,12 @@ class TrainPage(QWidget):
 
     def show_phase(self, event: t.TrainingPhase) -> None:
         tr, phase = self.tr, event.phase
-        self._phase = phase
         ended = phase == "ended"
+        if phase == "preparing" and self._phase == "ended":
+            self._clear()
+        if ended:
+            self.form.show_own()
+        self._phase = phase
         titles = {
             "preparing": event.message or tr("Preparing …"),
             "running": tr("Training"),
@@ -250,12 +256,32 @@ class TrainPage(QWidget):
         ):
             button.setVisible(phase in phases)
             button.setEnabled(phase in phases)
-        self._offer_resuming(phase == "paused" or (ended and self._stopped and bool(self._folder)))
+        self._offer_resuming(phase == "paused" or (ended and bool(self._resumable)))
         self._stop.setText(tr("Stop") if phase in ("running", "paused") else tr("Cancel"))
         self._busy.set_busy(phase in ("preparing", "saving", "measuring"))
         for button in (self._open, self._compare):
             button.setVisible(ended and bool(self._folder))
         self._compare.setEnabled(ended)
+
+    def _clear(self) -> None:
+        """Another run is being prepared: nothing of the one before stays on view."""
+        self._folder = self._resumable = ""
+        self.show_curves()
+        self.curve.clear()
+        self.figures.clear()
+        self.watch.clear()
+        self._detail.setText("")
+
+    def offer_unfinished(self, run: Unfinished | None) -> None:
+        """After the start of the program: the last run may go on."""
+        if run is None or self._phase != "ended" or self._folder:
+            return
+        self._resumable = run.folder
+        words = self.tr("{0} stopped after {1} steps") if run.stopped else self.tr("{0} broke off after {1} steps")
+        self._ended = words.format(Path(run.folder).name, f"{run.step:,}")
+        self._title.setText(self._ended)
+        self._detail.setText(self.tr("Resume goes on with it."))
+        self._offer_resuming(True)
 
     def _offer_resuming(self, offered: bool) -> None:
         """Going on with the run is then what is likeliest to be wanted, so it is the one button that stands out."""
@@ -268,7 +294,12 @@ class TrainPage(QWidget):
 
     def show_begun(self, event: t.TrainingBegun) -> None:
         self._folder = event.folder
-        self._stopped = False
+        self._resumable = ""
+        given = dict(event.values)
+        new = given["base"] is None
+        self.form.show_recipe(event.values)
+        self.watch.show_kind(new)
+        self._compare.setText(self.tr("Compare with the start") if new else self.tr("Compare with the base"))
         self.show_curves()
         self.curve.clear()
         self.curve.add(event.losses, [(step, f.loss) for step, f in event.held_out])
@@ -278,6 +309,9 @@ class TrainPage(QWidget):
             if event.learning != event.parameters
             else self.tr("{0} parameters").format(f"{event.parameters:,}")
         )
+        if given["context"] != event.context:
+            words = self.tr("the base reads at most {0} tokens; blocks of {0} are used")
+            learning = f"{words.format(f'{event.context:,}')} · {learning}"
         self._detail.setText(
             self.tr("{0} · {1} · {2} tokens to train on, {3} held out · {4} ({5})").format(
                 event.name,
@@ -299,18 +333,18 @@ class TrainPage(QWidget):
             "early stop": self.tr("Stopped early after {0} steps: the held-out loss no longer fell"),
             "stopped": self.tr("Stopped after {0} steps; it can go on from here"),
         }
-        self._stopped = event.reason == "stopped"
-        self._offer_resuming(self._stopped)
+        self._resumable = event.folder if event.reason == "stopped" else ""
+        self._offer_resuming(bool(self._resumable))
         self._ended = words[event.reason].format(f"{event.step:,}")
         self._title.setText(self._ended)
-        self.figures.show_end(event.held_out)
+        self.figures.show_end(event.step, event.held_out)
         self.form.renew_folder()
 
     def show_failed(self, event: t.TrainingFailed) -> None:
         broke = self._phase in ("running", "paused")
         self._ended = self.tr("The training broke off") if broke else self.tr("No training began")
-        self._folder = ""
-        self.figures.show_end(None)
+        self._folder = self._resumable = ""
+        self.figures.show_end(0, None)
         self.show_phase(t.TrainingPhase("ended", event.message))
         self.form.renew_folder()
         self.show_problem(event.message)

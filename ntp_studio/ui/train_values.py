@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QCoreApplication
 
@@ -57,6 +59,53 @@ def proposed_folder(texts: Sequence[str], results: Path) -> Path:
     while (results / f"{name}-{number}").exists():
         number += 1
     return results / f"{name}-{number}"
+
+
+_TAIL = 16_384  # bytes of a log that its last lines are looked for in
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that was stopped, or broke off, after `step` updates."""
+
+    folder: str
+    step: int
+    stopped: bool  # by a person; else it broke off, and goes on from the last state it kept
+
+
+def unfinished_run(results: Path) -> Unfinished | None:
+    """The latest run in this folder, if it can go on; None where it came to its end or there is none."""
+    try:
+        logs = [(log.stat().st_mtime, log) for log in results.glob("*/training/log.jsonl")]
+    except OSError:
+        return None
+    if not logs:
+        return None
+    log = max(logs)[1]
+    if not (log.with_name("state.pt").is_file() and log.with_name("recipe.json").is_file()):
+        return None
+    last = _last_step(log)
+    if last is None or (last["event"] == "end" and last.get("reason") != "stopped"):
+        return None
+    return Unfinished(str(log.parent.parent), last["step"], last["event"] == "end")
+
+
+def _last_step(log: Path) -> dict[str, Any] | None:
+    """The last line of a log that speaks of updates; one torn by a kill is left out."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL))
+            lines = file.read().decode("utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    for raw in reversed(lines):
+        try:
+            line = json.loads(raw)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(line, dict) and line.get("event") in ("step", "end") and isinstance(line.get("step"), int):
+            return line
+    return None
 
 
 def total_bytes(paths: Iterable[str]) -> int:

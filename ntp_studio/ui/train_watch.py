@@ -79,6 +79,17 @@ class PromptWatch(QFrame):
             self._look = event
             self._show_look()
 
+    def clear(self) -> None:
+        """The run that was looked at is no longer on view."""
+        self._look = None
+        self._look_step.setText("")
+        self._show_look()
+
+    def show_kind(self, new: bool) -> None:
+        """Name what is compared with: a new model's untrained network is no base, but where it started."""
+        self.base_switch.setText(self.tr("compare with the start") if new else self.tr("compare with the base"))
+        self.bars.set_captions(self.tr("now"), self.tr("start") if new else self.tr("base"))
+
     @property
     def problem(self) -> str:
         """Why there are no bars; empty when there are."""
@@ -94,7 +105,9 @@ class PromptWatch(QFrame):
             else look.problem
         )
         self.bars.setVisible(look is not None and look.frame is not None)
-        if look is not None:
+        if look is None:
+            self.bars.show_frame(None)
+        else:
             self.bars.show_frame(look.frame, look.base if self.base_switch.isChecked() else ())
             self._look_step.setText(self.tr("at step {0}").format(f"{look.step:,}"))
 

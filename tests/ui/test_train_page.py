@@ -15,8 +15,10 @@ from pytestqt.qtbot import QtBot
 
 from ntp_studio import settings as settings_file
 from ntp_studio.settings import Settings
+from ntp_studio.training_messages import TrainingPhase
 from ntp_studio.ui.app import build
 from ntp_studio.ui.main_window import MainWindow
+from ntp_studio.ui.seed_field import SeedField
 from ntp_studio.ui.train_page import TrainPage
 from tests import checkpoint_makers
 
@@ -114,7 +116,16 @@ def test_the_panel_is_made_when_asked_for_and_leads_back(
     assert page_of(window).isVisible()
     assert not window.splitter.isVisible()
     assert not window.commands["step"].isEnabled(), "keys must not change a text that is out of sight"
+    seed = window.toolbar.seed()
+    for key in (Qt.Key.Key_N, Qt.Key.Key_G, Qt.Key.Key_L, Qt.Key.Key_Plus):
+        qtbot.keyClick(page_of(window), key)
+    assert (window.toolbar.seed(), window.toolbar.speed()) == (seed, 0.0)
+    assert not window.commands["greedy"].isChecked()
+    assert not window.commands["play_snapshots"].isVisible()
+    assert not window.toolbar.findChild(SeedField).isEnabled()
     window.commands["train"].trigger()
+    assert window.toolbar.findChild(SeedField).isEnabled()
+    assert window.commands["new_seed"].isEnabled()
     assert window.splitter.isVisible()
     assert window.commands["step"].isEnabled()
 
@@ -216,6 +227,17 @@ def test_another_prompt_is_looked_at_at_once(page: TrainPage, qtbot: QtBot) -> N
     assert not page.watch.bars.isVisible()
 
 
+def test_another_start_clears_the_run_before(page: TrainPage, qtbot: QtBot) -> None:
+    run_to_the_end(qtbot, page)
+    assert "at step 12" in page.figures.held_out_at
+    page.show_phase(TrainingPhase("preparing"))
+    assert page.curve.counts == (0, 0)
+    assert page.figures.held_out_at == ""
+    assert page.figures.value("step") == page.figures.value("held_out") == "—"
+    assert page.watch.bars.frame is None
+    page.show_phase(TrainingPhase("ended"))
+
+
 def test_what_cannot_be_meant_is_said_in_place(page: TrainPage, qtbot: QtBot) -> None:
     page.form.rate.setText("fast")
     press(qtbot, page, "train_start")
@@ -243,6 +265,36 @@ def test_what_the_worker_refuses_is_said_in_place_and_start_works_again(
     qtbot.waitUntil(lambda: "fewer than one block" in page.problem(), timeout=WAIT)
     page.form.files.set_paths(good)
     run_to_the_end(qtbot, page)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "~nobody-of-this-name/x"])
+def test_a_folder_that_cannot_be_is_said_in_place_and_start_works_again(
+    page: TrainPage, qtbot: QtBot, tmp_path: Path, name: str
+) -> None:
+    good = page.form.output.text()
+    page.form.output.setText(name if name.startswith("~") else str(tmp_path / name))
+    press(qtbot, page, "train_start")
+    qtbot.waitUntil(lambda: page.problem() != "", timeout=WAIT)
+    page.form.output.setText(good)
+    run_to_the_end(qtbot, page)
+
+
+def test_the_open_model_is_the_snapshot_on_view(
+    open_studio: Callable[..., MainWindow], qtbot: QtBot, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    for step in (5, 300):
+        checkpoint_makers.make_hf(run / f"checkpoint-{step}", "gpt2")
+    window = open_studio("--model", str(run / "checkpoint-5"), "--prompt", "The cat")
+    state = window.studio.controller.state
+    qtbot.waitUntil(lambda: state.frame is not None, timeout=WAIT)
+    window.commands["train"].trigger()
+    window.commands["train"].trigger()
+    window.time_lapse.skip()
+    qtbot.waitUntil(lambda: state.info.path.endswith("checkpoint-300"), timeout=WAIT)
+    form = page_of(window).form
+    form.kind.choose("open")
+    assert dict(form.values())["base"] == str(run / "checkpoint-300")
 
 
 def test_text_files_can_be_dropped(page: TrainPage, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from ntp_studio.core.training import Recipe
+from ntp_studio.ui.actions import Actions
 from ntp_studio.ui.theme import Theme
 from ntp_studio.ui.train_bars import PromptBars
 from ntp_studio.ui.train_curve import MOST_POINTS, LossCurve, _thinned
@@ -26,6 +30,7 @@ from ntp_studio.ui.train_values import (
     short_count,
     snapshot_steps,
     span,
+    unfinished_run,
 )
 from tests.ui.frames import make_frame
 
@@ -182,3 +187,86 @@ def test_numbers_in_words() -> None:
     assert [short_count(c) for c in (30_176, 1_310_000, 124_439_808, 2.4e9)] == ["30,176", "1.31 M", "124 M", "2.4 B"]
     assert snapshot_steps("few")[:5] == (20, 100, 200, 1000, 2000)
     assert snapshot_steps("none") == ()
+
+
+def test_a_number_out_of_range_stays_and_is_told_with_its_field(form: TrainForm, qtbot: QtBot) -> None:
+    form.show()
+    for field, typed, words in (
+        (form.held_out, "100", "from 0 to 90"),
+        (form.batch, "0", "from 1 to 65,536"),
+        (form.block, "99999", "from 8 to 65,536"),
+    ):
+        before = field.value()
+        field.lineEdit().setText(typed)
+        field.interpretText()
+        assert field.value() == float(typed)
+        assert words in form.problem()
+        form.mark_problem()
+        assert field.property("wrong") is True
+        form.unmark()
+        assert not field.property("wrong")
+        field.setValue(before)
+        assert form.problem() == ""
+
+
+def test_a_rate_nobody_could_mean_is_told_and_goes_with_another_kind(form: TrainForm) -> None:
+    form.rate.setText("0")
+    assert "greater than 0" in form.problem()
+    form.set_open_model("tiny", "/models/tiny")
+    form.kind.choose("open")
+    assert form.rate.value == RATES["all"]
+
+
+def test_the_recipe_of_a_run_is_shown_and_what_was_chosen_comes_back(form: TrainForm, tmp_path: Path) -> None:
+    form.batch.setValue(3)
+    before, state, folder = form.values(), form.state(), form.parent_folder()
+    run = Recipe(
+        ("/else/where.txt",), "/else/run", base="/models/b", scope="lora", lora_rank=4, epochs=2.5, learning_rate=3e-3,
+        held_out=0.2, checkpoint_every=7, batch_size=5,
+    )  # fmt: skip
+    form.show_recipe(tuple(run.saved().items()))
+    shown = dict(form.values())
+    for name in ("texts", "output", "base", "scope", "lora_rank", "epochs", "learning_rate", "held_out", "batch_size"):
+        assert shown[name] == getattr(run, name)
+    assert "steps" not in shown
+    assert (form.state(), form.parent_folder()) == (state, folder), "what is remembered is the person's own"
+    form.show_own()
+    assert form.values() == before
+    assert form.snapshots.findData("other") < 0
+
+
+@pytest.mark.parametrize(
+    ("last", "found"),
+    [
+        ({"event": "end", "step": 5, "reason": "stopped"}, (5, True)),
+        ({"event": "step", "step": 7, "loss": 1.0}, (7, False)),
+        ({"event": "end", "step": 9, "reason": "done"}, None),
+    ],
+)
+def test_the_last_run_is_found_if_it_can_go_on(tmp_path: Path, last: dict, found: tuple | None) -> None:
+    assert unfinished_run(tmp_path) is None
+    inside = tmp_path / "tales-2" / "training"
+    inside.mkdir(parents=True)
+    lines = ({"event": "begin"}, {"event": "held_out", "step": 0}, last)
+    (inside / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"torn')
+    assert unfinished_run(tmp_path) is None, "without a state nothing can go on"
+    for name in ("state.pt", "recipe.json"):
+        (inside / name).write_text("")
+    run = unfinished_run(tmp_path)
+    assert (run and (run.step, run.stopped)) == found
+
+
+def test_return_takes_the_chosen_row_of_an_open_list(theme: Theme, qtbot: QtBot) -> None:
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    Actions(window)  # with its guard, which keeps Return from the window's shortcuts
+    form = TrainForm(theme)
+    window.setCentralWidget(form)
+    window.show()
+    form.preset.showPopup()
+    view = form.preset.view()
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is view)
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    qtbot.keyClick(view, Qt.Key.Key_Return)
+    assert form.preset.value == "bundled"
+    assert not view.isVisible()
