@@ -37,8 +37,8 @@ def _common(parser: argparse.ArgumentParser, *, repeated_model: bool = False) ->
 def window_parser() -> Parser:
     parser = Parser(
         prog="ntp-studio",
-        description="Watch a language model choose its next token. Commands: inspect, models, train, evaluate, bench; without one, "
-        "the window opens.",
+        description="Watch a language model choose its next token. Commands: inspect, models, train, evaluate, bench; "
+        "without one, the window opens.",
     )
     parser.add_argument("--version", action="version", version=f"ntp-studio {__version__}")
     _common(parser, repeated_model=True)
@@ -109,7 +109,7 @@ def _train(p: argparse.ArgumentParser) -> None:
     p.add_argument("--resume", metavar="FOLDER", help="go on with the interrupted run in this folder")
     g = p.add_argument_group("what is trained")
     g.add_argument("--base", metavar="PATH", help="a checkpoint to train on; without it, a GPT-2 from scratch")
-    g.add_argument("--scope", choices=("all", "last", "lora"), default="all", help="of the base's weights (default all)")
+    g.add_argument("--scope", choices=("all", "last", "lora"), help="of the base's weights (default all)")
     g.add_argument("--last-blocks", type=some, metavar="N", help="how many blocks --scope last trains (default 2)")
     g.add_argument("--lora-rank", type=some, metavar="N", help="of the matrices of --scope lora (default 8)")
     g.add_argument("--layers", type=some, metavar="N", help="from scratch: blocks (default 4)")
@@ -136,11 +136,17 @@ def _train(p: argparse.ArgumentParser) -> None:
     g.add_argument("--held-out", type=float, metavar="SHARE", help="of each text's end, not trained on (default 0.05)")
     g.add_argument("--evaluate-every", type=some, metavar="N", help="steps (default 100)")
     g.add_argument(
-        "--checkpoint-steps", type=steps_list, metavar="A,B,…", help="keep the weights after these steps, e.g. 20,100,500"
+        "--checkpoint-steps",
+        type=steps_list,
+        metavar="A,B,…",
+        help="keep the weights after these steps, e.g. 20,100,500",
     )
     g.add_argument("--checkpoint-every", type=some, metavar="N", help="keep the weights every N steps")
     g.add_argument(
-        "--patience", type=some, metavar="N", help="stop early after N evaluations without a better one, and keep the best"
+        "--patience",
+        type=some,
+        metavar="N",
+        help="stop early after N evaluations without a better one, and keep the best",
     )
     g.add_argument("--save-dtype", choices=("float32", "float16", "bfloat16"), help="of the files (default float32)")
     p.add_argument("--json", action="store_true", help="one JSON object a step")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+BUNDLED_MODEL = "fairy-tales"
 
 
 def folder(name: str) -> Path:
@@ -12,3 +13,9 @@ def folder(name: str) -> Path:
     editable install has a copy of it that does not follow changes."""
     ours = PACKAGE.parent / "resources" / name
     return ours if (PACKAGE.parent / "pyproject.toml").is_file() else PACKAGE / "resources" / name
+
+
+def bundled_model() -> Path | None:
+    """The model that comes with the program and opens when none is named; None in a copy without it."""
+    model = folder("models") / BUNDLED_MODEL
+    return model if (model / "config.json").is_file() else None

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-LOADING, READING, TRAINING = "loading", "reading", "training"
+LOADING, READING, TRAINING, SNAPSHOT = "loading", "reading", "training", "snapshot"
 
 
 class Cancellation:
@@ -26,7 +26,7 @@ class Cancellation:
         """The next number for a command."""
         return next(self._numbers)
 
-    def cancel(self, kinds: tuple[str, ...] = (LOADING, READING), model: str | None = None) -> None:
+    def cancel(self, kinds: tuple[str, ...] = (LOADING, READING, SNAPSHOT), model: str | None = None) -> None:
         """Cancel all such work that was asked for until now, of one model or of all."""
         with self._lock:
             now = next(self._numbers)
@@ -56,10 +56,12 @@ class Cancellation:
             with self._lock:
                 self._job = None
 
-    def superseded(self, model: str, number: int) -> bool:
-        """Whether what command `number` asked for was cancelled by a newer command, and not by a person."""
+    def superseded(self, model: str, number: int, kind: str | None = None) -> bool:
+        """Whether what command `number` asked for (of one kind, or any) was cancelled by a newer command, and not by a
+        person."""
         with self._lock:
-            return any(m == model and mark > number for (m, _), mark in self._marks.items())
+            marks = self._marks.items()
+            return any(m == model and kind in (None, k) and mark > number for (m, k), mark in marks)
 
     def closed(self) -> bool:
         return self._closed

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ntp_studio import assets
 from ntp_studio.arguments import COMMANDS, command_parser, window_parser
 from ntp_studio.core.types import DEFAULT_SEED, StopReason, StudioError
 
@@ -88,11 +89,9 @@ def inspect(options: argparse.Namespace) -> int:
 
 
 def _default_model() -> str:
-    from ntp_studio.core import discovery
-
-    bundled = [listing for listing in discovery.found() if listing.source == "bundled"]
-    if bundled:
-        return bundled[0].path
+    bundled = assets.bundled_model()
+    if bundled is not None:
+        return str(bundled)
     raise StudioError("No model was named: give --model PATH (ntp-studio models lists what can be opened here).")
 
 

@@ -16,7 +16,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ntp_studio import messages as m
-from ntp_studio.cancellation import LOADING, READING, Cancellation
+from ntp_studio.cancellation import LOADING, READING, SNAPSHOT, TRAINING, Cancellation
+from ntp_studio.time_lapse_messages import ShowSnapshot
+from ntp_studio.training_messages import StopTraining
 from ntp_studio.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -25,7 +27,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # A newer one of these makes older work of its model pointless, so that is cancelled.
-SUPERSEDES = {m.LoadModel: (LOADING, READING), m.CloseModel: (LOADING, READING), m.SetPrompt: (READING,)}
+SUPERSEDES: dict[type[m.Command], tuple[str, ...]] = {
+    m.LoadModel: (LOADING, READING, SNAPSHOT),
+    m.CloseModel: (LOADING, READING, SNAPSHOT),
+    m.SetPrompt: (READING,),
+    ShowSnapshot: (SNAPSHOT,),
+    StopTraining: (TRAINING,),
+}
 
 
 class Engine:
@@ -36,6 +44,7 @@ class Engine:
         self._commands: queue.SimpleQueue[tuple[int, m.Command] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self.workbench.time_lapse.pressed = self._pressed
 
     # -- called from any thread
 
@@ -73,6 +82,10 @@ class Engine:
         if self._thread is not None:
             raise RuntimeError("the engine has started")
         self.workbench.adopt(name, session)
+
+    def _pressed(self) -> bool:
+        """Whether something waits that work done in passing must make way for."""
+        return self._stopping.is_set() or not self._commands.empty()
 
     # -- the worker thread
 

@@ -49,6 +49,9 @@ class Settings:
     zoom: float = 1.0
     log_scale: bool = False
     table_view: bool = False
+    training: tuple[tuple[str, str | int | float | bool], ...] = ()  # what was chosen on the Train panel, by name
+    training_texts: tuple[str, ...] = ()
+    training_folder: str = ""  # the one that results are put in
 
     def with_recent(self, path: str) -> Settings:
         """The same with this model as the last one opened, and first of the recent ones."""
@@ -219,6 +222,11 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(_text(item) for item in _of_type(value, list))
 
 
+def _choices(value: Any) -> tuple[tuple[str, str | int | float | bool], ...]:
+    pairs = [_of_type(item, list) for item in _of_type(value, list)]
+    return tuple((_text(name), chosen if isinstance(chosen, str | bool) else _number(chosen)) for name, chosen in pairs)
+
+
 def _bytes(value: Any) -> bytes:
     try:
         return base64.b64decode(_text(value), validate=True)
@@ -262,4 +270,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "zoom": _within(_number, 0.5, 4.0),
     "log_scale": _flag,
     "table_view": _flag,
+    "training": _choices,
+    "training_texts": _texts,
+    "training_folder": _text,
 }

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from ntp_studio import assets
 from ntp_studio.core.types import Cancelled, StudioError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def train(options: argparse.Namespace) -> int:
     with _interruptible() as stopped:
         said = _notice(options)
         if options.resume:
+            _check_resuming(options)
             trainer = Trainer.resume(options.resume, progress=said, cancelled=stopped)
         else:
             trainer = Trainer(recipe_of(options), progress=said, cancelled=stopped)
@@ -34,6 +36,23 @@ def train(options: argparse.Namespace) -> int:
         result = _run(trainer, options, stopped)
     _tell_end(result, options)
     return 130 if result.reason == "stopped" else 0
+
+
+def _check_resuming(options: argparse.Namespace) -> None:
+    """A run goes on as it began, if it has not come to its end: whatever else is said would be ignored."""
+    from ntp_studio.core.training import Recipe
+    from ntp_studio.core.training.storage import RunFolder
+
+    said = {name for name in Recipe.__dataclass_fields__ if getattr(options, name, None) not in (None, [])}
+    if said:
+        what = ", ".join("texts" if name == "texts" else f"--{name.replace('_', '-')}" for name in sorted(said))
+        raise StudioError(f"--resume goes on as the run began, and takes nothing else (here: {what}); leave that out.")
+    lines = RunFolder(options.resume).log_lines()
+    if lines and lines[-1]["event"] == "end" and lines[-1].get("reason") != "stopped":
+        raise StudioError(
+            f"The run in {options.resume} came to its end after {lines[-1]['step']:,} steps; open its result, or "
+            f"begin a new run on it: --base {options.resume}."
+        )
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
@@ -69,7 +88,7 @@ def _run(trainer: Trainer, options: argparse.Namespace, stopped: Any) -> Result:
             bar.update()
             _tell_update(update, trainer, options)
     print("Saving …" if stopped() else "Measuring on all held-out text …", file=sys.stderr)
-    return trainer.finish(evaluate=not stopped())
+    return trainer.finish(evaluate=not stopped(), cancelled=stopped)
 
 
 def _tell_begin(trainer: Trainer, options: argparse.Namespace) -> None:
@@ -140,15 +159,11 @@ def evaluate(options: argparse.Namespace) -> int:
     from ntp_studio.core.training import corpus, evaluate_model
 
     texts = corpus.read_texts(options.texts)
-    if not options.model:
-        from ntp_studio.core import discovery
-
-        bundled = discovery.bundled()
-        if bundled is None:
-            raise StudioError("No model was named: give --model PATH.")
-        options.model = str(bundled)
+    path = options.model or assets.bundled_model()
+    if path is None:
+        raise StudioError("No model was named: give --model PATH.")
     with _interruptible() as stopped:
-        model = checkpoints.load(options.model, device=options.device, dtype=options.dtype, cancelled=stopped)
+        model = checkpoints.load(path, device=options.device, dtype=options.dtype, cancelled=stopped)
         held_out = evaluate_model(model, texts, options.held_out, context=options.context, cancelled=stopped)
     if options.json:
         print(json.dumps({"event": "evaluation", "model": model.info.name} | figures(held_out)))
@@ -174,7 +189,7 @@ def _interruptible() -> Iterator[Any]:
 
     def note(number: int, frame: FrameType | None) -> None:
         pressed.append(number)
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -182,6 +197,7 @@ def _interruptible() -> Iterator[Any]:
     except Cancelled:
         if not pressed:
             raise
+        print("Stopped before anything was done.", file=sys.stderr)
         raise KeyboardInterrupt from None
     finally:
         for number, handler in before.items():

@@ -7,67 +7,26 @@ told in a sentence.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from ntp_studio import messages as m
-from ntp_studio.cancellation import LOADING, READING, Cancellation
-from ntp_studio.core.types import (
-    DEFAULT_SEED,
-    Cancelled,
-    DecodingSettings,
-    PageToken,
-    StepFrame,
-    StopReason,
-    StudioError,
-)
+from ntp_studio.cancellation import READING, Cancellation
+from ntp_studio.columns import Column, Playing, ReadingOptions
+from ntp_studio.core.types import Cancelled, PageToken, StopReason, StudioError
 
 if TYPE_CHECKING:
     from ntp_studio.core.model import LanguageModel
     from ntp_studio.core.session import Session
 from ntp_studio.core.tree import Node
+from ntp_studio.loading import Loader
+from ntp_studio.time_lapse import TimeLapse
 from ntp_studio.training_desk import TrainingDesk
 
 log = logging.getLogger(__name__)
 MEMORY_EVERY = 1.0  # seconds
-
-
-class ReadingOptions(TypedDict):
-    progress: Callable[[int, int], None]
-    cancelled: Callable[[], bool]
-
-
-@dataclass
-class Playing:
-    interval: float
-    remaining: int | None
-    due: float
-
-
-@dataclass
-class Column:
-    """One model with its text, and what a person chose for it before or between models."""
-
-    id: str
-    session: Session | None = None
-    frame: StepFrame | None = None  # of the session's place, with the settings in force
-    run: int = 0
-    playing: Playing | None = None
-    prompt: str | None = None
-    chat: bool = False
-    decoding: DecodingSettings = field(default_factory=DecodingSettings)
-    seed: int = DEFAULT_SEED
-    lost: tuple[Session, m.LoadModel] | None = None  # released for a load that failed; to be loaded again
-    opened: m.LoadModel | None = None
-
-    def ready(self) -> Session:
-        if self.session is None:
-            raise StudioError("No model is open; open one first.")
-        return self.session
 
 
 class Workbench:
@@ -79,9 +38,15 @@ class Workbench:
         self._number = 0  # of the command being carried out
         self._memory_told = 0.0
         self.training = TrainingDesk(emit, cancellation)
+        self.loader = Loader(self._say, cancellation)
+        self.time_lapse = TimeLapse(self._say, cancellation, self._show_text)
+
+    def _say(self, event: m.Event) -> None:
+        self._emit(event)
 
     def carry_out(self, number: int, command: m.Command) -> None:
         self._number = number
+        self.time_lapse.wait()
         if self.training.takes(command):
             self.training.carry_out(number, command)
             return
@@ -89,7 +54,10 @@ class Workbench:
         if column.lost is not None and not isinstance(command, m.LoadModel | m.CloseModel):
             self._go_back_to(column)
         with self._telling(column):
-            getattr(self, f"_do_{type(command).__name__}")(column, command)
+            if self.time_lapse.takes(command):
+                self.time_lapse.carry_out(column, number, command)
+            else:
+                getattr(self, f"_do_{type(command).__name__}")(column, command)
 
     @contextmanager
     def _telling(self, column: Column) -> Iterator[None]:
@@ -111,8 +79,8 @@ class Workbench:
             self._emit(m.Trouble(text, model=column.id))
 
     def advance(self) -> bool:
-        """Bring back models lost to a failed load, then one token of every column that plays and is due, then one update
-        of the model in training. False if there was nothing to do."""
+        """Bring back models lost to a failed load, then one token of every column that plays and is due, one update of
+        the model in training, and a piece of the time-lapse. False if there was nothing to do."""
         worked = False
         for column in list(self.columns.values()):
             if self._cancellation.closed():
@@ -123,59 +91,33 @@ class Workbench:
                 worked = True
                 with self._telling(column):
                     self._play_one(column, column.playing)
-        return self.training.advance() or worked
+        worked = self.training.advance() or worked
+        return self.time_lapse.advance(self.columns.values()) or worked
 
     def until_due(self) -> float | None:
-        """Seconds until a column wants its next token, None if none plays."""
+        """Seconds until there is something to do without a command, None if there is nothing."""
         if self.training.running:
             return 0.0
         due = [c.playing.due for c in self.columns.values() if c.playing is not None]
+        idle = self.time_lapse.due(self.columns.values())
+        if idle is not None:
+            due.append(idle)
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def release_all(self) -> None:
         self.training.close()
         for column in self.columns.values():
-            self._release(column)
+            self.time_lapse.close(column)
+            self.loader.release(column)
 
     # -- models
 
     def _do_LoadModel(self, column: Column, command: m.LoadModel) -> None:
-        from ntp_studio.core import checkpoints
-
-        name = os.path.basename(os.path.normpath(command.path))
         self._pause(column)
-        with self._cancellation.job(column.id, LOADING, self._number) as cancelled:
-            try:
-                if cancelled():  # a newer load waits in the queue
-                    raise Cancelled(f"Loading {name} was cancelled.")
-                self._emit(m.Loading(name, "Looking at the files", model=column.id))
-                replaced = column.session.model.info if column.session else None
-                checkpoints.check(command.path, device=command.device, dtype=command.dtype, replacing=replaced)
-                if cancelled():
-                    raise Cancelled(f"Loading {name} was cancelled.")
-                if column.session is not None and column.opened is not None:
-                    column.lost = (column.session, column.opened)
-                self._release(column)
-                model = self._load(column, command, name, cancelled)
-            except StudioError as error:
-                log.info("%s", error, exc_info=True)
-                kept = column.session is not None or column.lost is not None
-                failed = m.LoadFailed(command.path, str(error), kept, isinstance(error, Cancelled), model=column.id)
-                self._emit(failed)
-                return
-        column.lost = None
-        column.opened = command
-        self._begin(column, model)
-
-    def _load(self, column: Column, command: m.LoadModel, name: str, cancelled: Callable[[], bool]) -> LanguageModel:
-        from ntp_studio.core import checkpoints
-
-        def progress(message: str, fraction: float | None) -> None:
-            self._emit(m.Loading(name, message, fraction, model=column.id))
-
-        return checkpoints.load(
-            command.path, device=command.device, dtype=command.dtype, progress=progress, cancelled=cancelled
-        )
+        self.time_lapse.make_room(column)
+        model = self.loader.open(column, command, self._number)
+        if model is not None:
+            self._begin(column, model)
 
     def _begin(self, column: Column, model: LanguageModel) -> None:
         from ntp_studio.core.session import Session
@@ -183,6 +125,7 @@ class Workbench:
         column.session = Session(model, seed=column.seed, decoding=column.decoding, top=self._top)
         column.run += 1
         self._emit(m.Loaded(model.info, model=column.id))
+        self.time_lapse.open(column)
         self._tell_memory(now=True)
         if column.prompt is not None:
             self._read_prompt(column, column.session, column.prompt, column.chat)
@@ -195,32 +138,20 @@ class Workbench:
         self._show_text(column, session)
 
     def _go_back_to(self, column: Column) -> None:
-        """Load again the model that was released for a load that failed; its text goes on where it was."""
-        assert column.lost is not None
-        session, command = column.lost
-        column.lost = None
-        try:
-            # Only the end of the program cancels this: a person who cancels twice must not lose the model for it.
-            session.model = self._load(column, command, session.model.info.name, self._cancellation.closed)
-        except Exception as error:  # whatever it is, the window must know that there is no model now
-            log.exception("the model that was open before could not be loaded again")
-            self._emit(m.LoadFailed(command.path, str(error), False, model=column.id))
-            return
-        column.session = session
-        self._emit(m.Loaded(session.model.info, model=column.id))
-        with self._telling(column):
-            self._show_text(column, session)
+        """Have again the model that was released for a load that failed, with its text as it was."""
+        if self.loader.bring_back(column):
+            with self._telling(column):
+                assert column.session is not None
+                self._show_text(column, column.session)
+        else:
+            self.time_lapse.close(column)
 
     def _do_CloseModel(self, column: Column, command: m.CloseModel) -> None:
         self._pause(column)
         column.lost = None
-        self._release(column)
+        self.time_lapse.close(column)
+        self.loader.release(column)
         del self.columns[column.id]
-
-    def _release(self, column: Column) -> None:
-        if column.session is not None:
-            column.session.model.release()
-        column.session = column.frame = None
 
     def _do_ListModels(self, column: Column, command: m.ListModels) -> None:
         from ntp_studio.core import discovery
@@ -389,6 +320,14 @@ class Workbench:
     def _show_text(self, column: Column, session: Session, appended: Node | None = None) -> None:
         """The place has changed: show the text (unless it merely grew) and the distribution there."""
         column.frame = None
+        try:
+            if appended is None and session.incomplete:
+                with self._reading(column) as options:
+                    session.complete_scores(**options)
+        finally:
+            self._show_place(column, session, appended)
+
+    def _show_place(self, column: Column, session: Session, appended: Node | None) -> None:
         if appended is None and session.place:
             page = session.page()
             self._emit(m.PathChanged(column.run, page, session.place, session.tree.prompt_length, model=column.id))

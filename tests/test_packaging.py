@@ -18,6 +18,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 import ntp_studio
+from ntp_studio.arguments import COMMANDS as COMMANDS_OF_THE_PROGRAM
 from ntp_studio.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -341,7 +342,7 @@ def test_the_readme_has_both_commands_and_no_dead_link() -> None:
 
 def test_the_readme_names_no_option_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     known = ""
-    for command in ([], ["inspect"], ["models"], ["bench"]):
+    for command in ([], *([name] for name in COMMANDS_OF_THE_PROGRAM)):
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         known += capsys.readouterr().out
@@ -386,6 +387,7 @@ QT = ("PySide6", "shiboken6", "pyqtgraph")
         ("ntp_studio.cli", HEAVY + QT),
         ("ntp_studio.engine", HEAVY + QT),
         ("ntp_studio.core.session", HEAVY + QT),
+        ("ntp_studio.core.training", HEAVY + QT),
         ("ntp_studio.ui", HEAVY),
         ("ntp_studio.ui.app", HEAVY),
     ],

@@ -45,6 +45,9 @@ def a_full_one() -> Settings:
         zoom=1.25,
         log_scale=True,
         table_view=True,
+        training=(("kind", "new"), ("steps", 250), ("rate", 0.001), ("half", True)),
+        training_texts=("/a/tales.txt",),
+        training_folder="/a/models",
     )
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from ntp_studio import assets
-from ntp_studio.core.checkpoints import look
+from ntp_studio.core.checkpoints import adapter, look
 from ntp_studio.core.checkpoints.files import read_json
 from ntp_studio.core.checkpoints.huggingface import weight_files
 from ntp_studio.core.checkpoints.locate import hub_cache, locate, snapshot
@@ -72,11 +72,6 @@ def _candidates(recent: Sequence[str]) -> Iterator[tuple[str, Path, bool]]:
         yield "current folder", path, True
 
 
-def bundled() -> Path | None:
-    """The model that comes with the program and opens first, None when it comes without one."""
-    return next(iter(_bundled()), None)
-
-
 def _bundled() -> list[Path]:
     entries = _entries(assets.folder("models"))
     return [entry for entry in entries if entry.suffix == ".gguf" or (entry.is_dir() and any(_entries(entry)))]
@@ -104,8 +99,11 @@ def _names_a_decoder(repository: Path) -> bool:
     """Whether a cache entry calls itself a language model, so that its problem is worth showing. Most of what the
     cache holds is something else: encoders, picture models, tokenizers alone."""
     try:
-        config = read_json(snapshot(repository) / "config.json")
-        weight_files(snapshot(repository))
+        folder = snapshot(repository)
+        if (folder / adapter.CONFIG).is_file() and not (folder / "config.json").is_file():
+            return read_json(folder / adapter.CONFIG).get("task_type") == "CAUSAL_LM"
+        config = read_json(folder / "config.json")
+        weight_files(folder)
     except (StudioError, OSError):
         return False
     names = config.get("architectures")

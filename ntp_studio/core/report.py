@@ -65,9 +65,13 @@ def end_event(reason: StopReason, prompt_ids: list[int], ids: list[int], text: s
     return {"event": "end", "reason": reason, "prompt_token_ids": prompt_ids, "token_ids": ids, "text": text}
 
 
+def _millions(count: int) -> str:
+    return f"{count / 1e6:,.1f} M" if count >= 1e5 else f"{count:,}"
+
+
 def model_lines(info: ModelInfo) -> str:
     lines = [
-        f"{info.name}: {info.architecture}, {info.parameters / 1e6:,.1f} M parameters, "
+        f"{info.name}: {info.architecture}, {_millions(info.parameters)} parameters, "
         f"{info.vocab_size:,} tokens, context {info.context_length:,}",
         f"{info.device} · {info.dtype} ({info.device_reason}) loaded in {info.load_ms / 1000:.1f} s",
         *info.notes,

@@ -23,6 +23,7 @@ from ntp_studio.core.decoding.draw import RandomStream, StreamPlace, choose
 from ntp_studio.core.frames import build_frame, candidates_of
 from ntp_studio.core.lexicon import Lexicon
 from ntp_studio.core.model import LanguageModel, Reading
+from ntp_studio.core.tokens import same_vocabulary
 from ntp_studio.core.tree import Node, Tree
 from ntp_studio.core.types import (
     DEFAULT_SEED,
@@ -140,7 +141,8 @@ class Session:
         template = template or [False] * len(ids)
         # What both prompts begin with has been scored already.
         known = self.tree.prompt
-        same = next((i for i, (n, t) in enumerate(zip(known, ids, strict=False)) if n.token_id != t), len(known))
+        pairs = enumerate(zip(known, ids, strict=False))
+        same = next((i for i, (n, t) in pairs if n.token_id != t or (i and n.score is None)), len(known))
         same = min(same, len(ids))
         reading = self.model.read(ids, score_from=max(1, same), progress=progress, cancelled=cancelled)
         scores = [node.score for node in known[: reading.first]] + list(reading.scores)
@@ -243,6 +245,63 @@ class Session:
         if self.tree.ids:
             self.tree.here.seeded = self._first
 
+    # -- other weights
+
+    def exchange(
+        self,
+        model: LanguageModel,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        """Go on with another model that has the same vocabulary, such as another snapshot of the same training.
+
+        Text, branches, place, settings, seeds and luck stay. The new model reads the line, and its figures take the
+        place of the old one's; whatever it has not read is unknown until `complete_scores`. If it fails or is cancelled
+        nothing is changed. The old model is neither released nor made to forget. Raises StudioError.
+        """
+        if not same_vocabulary(self.model.tokens, model.tokens):
+            raise StudioError(
+                f"{model.info.name} has other tokens than {self.model.info.name}, so it cannot read this text; open it "
+                "on its own."
+            )
+        reading = None
+        if self.tree.line:
+            ids = [node.token_id for node in self.tree.line]
+            reading = model.read(ids, score_from=1, progress=progress, cancelled=cancelled)
+        self.model = model
+        self.tree.forget_scores()
+        self._logits.clear()
+        self._scores = self._untold = None
+        if reading is not None:
+            self._take_scores(reading)
+            self._remember(self.tree.line[-1].id, reading)
+
+    def complete_scores(
+        self,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        """Have the model read what it has not yet read of the line: after `exchange`, a branch that was taken with
+        other weights. Runs a forward pass only if there is any; what is computed does not depend on when."""
+        first = self._first_unread()
+        if first is not None:
+            ids = [node.token_id for node in self.tree.line]
+            self._take_scores(self.model.read(ids, score_from=first, progress=progress, cancelled=cancelled))
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether the line holds tokens that the present model has not read."""
+        return self._first_unread() is not None
+
+    def _first_unread(self) -> int | None:
+        return next((i for i, node in enumerate(self.tree.line) if i and node.score is None), None)
+
+    def _take_scores(self, reading: Reading) -> None:
+        for node, score in zip(self.tree.line[reading.first :], reading.scores, strict=True):
+            node.score = score
+
     # -- the distribution
 
     def frame(
@@ -284,6 +343,11 @@ class Session:
         """Draw the noise that the next place will need, in the time before it is asked for. It changes nothing."""
         if self.decoding.method == "race" and self.tree.ids:
             self._stream.noise(self._luck_at(self.tree.here).following)
+
+    def logits(self) -> NDArray[np.float32]:
+        """The model's logits at this place, float32 [V]; read only."""
+        self._scores_here()
+        return self._logits[self.tree.here.id]
 
     def trace(self) -> Trace:
         """One run of the chain at this place, every stage with what it left."""

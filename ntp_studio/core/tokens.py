@@ -237,6 +237,17 @@ class CharacterTokens(Tokens):
         return None if character is None else (character.encode("utf-8"), False)
 
 
+def same_vocabulary(one: Tokens, other: Tokens) -> bool:
+    """Whether the same id is the same token in both, so that a text of one can be read by the other's model."""
+    if one is other:
+        return True
+    if one.vocab_size != other.vocab_size:
+        return False
+    if isinstance(one, HuggingFaceTokens) and isinstance(other, HuggingFaceTokens):
+        return bool(one.tokenizer.get_vocab() == other.tokenizer.get_vocab())
+    return all(one.token(i) == other.token(i) for i in range(one.vocab_size))
+
+
 def _decoder_kinds(tokenizer: Any) -> set[str]:
     """The kinds of decoder in the tokenizer's back end, `ByteLevel` or `ByteFallback` for instance."""
     backend = getattr(tokenizer, "backend_tokenizer", None)

@@ -138,6 +138,11 @@ class Tree:
         self.ids = [node.token_id for node in self.prompt]
         self._prompt_on_line = len(self.prompt)
 
+    def forget_scores(self) -> None:
+        """Other weights: no figure of the old ones may be taken for theirs."""
+        for node in self.nodes:
+            node.score = node.processed_probability = None
+
     def _node(self, node_id: int) -> Node:
         if not 0 <= node_id < len(self.nodes):
             raise StudioError("That token is no longer part of this text.")

@@ -206,7 +206,7 @@ class ModelInfo:
 
     name: str
     path: str
-    format: str  # "hugging face", "gguf", "nanogpt"
+    format: str  # "hugging face", "gguf", "nanogpt", "adapter"
     architecture: str
     parameters: int
     vocab_size: int

@@ -25,6 +25,8 @@ import platformdirs
 from ntp_studio import settings as settings_file
 from ntp_studio.arguments import window_parser
 from ntp_studio.core.decoding import settings_from_names
+from ntp_studio.core.decoding.stages import SHOWN
+from ntp_studio.core.types import DecodingSettings, SettingError
 from ntp_studio.settings import Settings
 from ntp_studio.ui.display import require_display
 
@@ -53,6 +55,7 @@ from ntp_studio.ui.theme import Theme
 
 log = logging.getLogger(__name__)
 JOIN_SECONDS = 10.0
+DEFAULT_PROMPT = "Once upon a time"
 
 
 class Studio(QObject):
@@ -109,7 +112,7 @@ class Studio(QObject):
         self._ended = True
         # What the settings need is read while the window still stands.
         settings = self.window.arrangement(self.controller.state.settings)
-        settings = replace(settings, theme=self.theme.choice)
+        settings = self.controller.training.remembered(replace(settings, theme=self.theme.choice))
         self.window.hide()
         self.bridge.close()
         ended = self.engine.stop(JOIN_SECONDS)
@@ -146,7 +149,7 @@ def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApp
     chosen = settings_file.load() if settings is None else settings
     changes = {"theme": options.theme, "seed": options.seed}
     if options.settings or options.greedy:
-        changes["decoding"] = settings_from_names(dict(options.settings), greedy=options.greedy)
+        changes["decoding"] = _decoding(options)
     for name in ("device", "dtype"):
         if getattr(options, name) != "auto":
             changes[name] = getattr(options, name)
@@ -164,6 +167,27 @@ def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApp
     return app, window
 
 
+def _decoding(options: argparse.Namespace) -> DecodingSettings:
+    """What `--set` and `--greedy` ask for. Raises SettingError, also for what the window has no control for yet: it
+    would be dropped in silence at the first change."""
+    asked = dict(options.settings)
+    settings = settings_from_names(asked, greedy=options.greedy)
+    controls = {p.name for stage in SHOWN.values() for p in stage.parameters if not p.advanced}
+    if missing := sorted(set(asked) - controls):
+        raise SettingError(f"The window has no control for {', '.join(missing)} yet; ntp-studio inspect takes it.")
+    return settings
+
+
+def with_default(options: argparse.Namespace) -> argparse.Namespace:
+    """Where no model is named, the bundled one, with a beginning to go on from: there is something to see at once."""
+    bundled = assets.bundled_model()
+    if not options.model and bundled is not None:
+        options.model = [str(bundled)]
+        if options.prompt is None:
+            options.prompt = DEFAULT_PROMPT
+    return options
+
+
 def run(options: argparse.Namespace) -> int:
     """Open the window and stay until it is closed; or draw it into a file."""
     if options.screenshot:
@@ -172,7 +196,7 @@ def run(options: argparse.Namespace) -> int:
         return take(options)
     require_display()
     _log_to_file(debug=options.debug)
-    app, window = _build(options, None)
+    app, window = _build(with_default(options), None)
     interrupts = Interrupts(window)
     window.show()
     status = app.exec()

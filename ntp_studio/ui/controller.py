@@ -19,6 +19,8 @@ from ntp_studio.ui.help import AboutDialog, KeysDialog
 from ntp_studio.ui.main_window import PANEL_ACTIONS, MainWindow
 from ntp_studio.ui.presenter import Presenter, State
 from ntp_studio.ui.preset_menu import preset_of
+from ntp_studio.ui.time_lapse_controller import TimeLapseController
+from ntp_studio.ui.train_controller import TrainController
 
 # Steps asked for and not yet answered: a key held down must not leave a queue that goes on after it is released.
 MOST_WAITING = 2
@@ -32,6 +34,9 @@ class Controller(QObject):
         self.window, self.engine = window, engine
         self.state = State(settings)
         self.presenter = Presenter(window, self.state)
+        self.time_lapse = TimeLapseController(window, engine, self.presenter)
+        self.training = TrainController(window, engine, self.state, self.presenter)
+        self.training.open_requested.connect(self.open_model)
         self._keys: KeysDialog | None = None
         self._about: AboutDialog | None = None
         self._connect()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QSize, Qt, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
@@ -54,6 +54,7 @@ class HoverCard(QFrame):
         theme.changed.connect(self._restyle)
         self._restyle()
         self.hide()
+        owner.installEventFilter(self)  # it is the window's child, so that it would outlast the owner's page
 
     @property
     def explanation(self) -> Explanation | None:
@@ -63,6 +64,8 @@ class HoverCard(QFrame):
     def show_at(self, explanation: Explanation, anchor: QPoint, beside: bool = False) -> None:
         """Show under `anchor` (global coordinates), on the side where there is room. `beside` puts it to the left of
         `owner` instead, where it hides none of the rows that it is about, if the window is wide enough."""
+        if not self._owner.isVisible():
+            return
         window = self._owner.window()
         if self.parentWidget() is not window:
             self.setParent(window)
@@ -80,6 +83,11 @@ class HoverCard(QFrame):
 
     def dismiss(self) -> None:
         self.hide()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Hide:
+            self.hide()
+        return False
 
     @staticmethod
     def _place(anchor: QPoint, card: QSize, window: QSize) -> QPoint:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import QMainWindow, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from ntp_studio.settings import Settings
 from ntp_studio.ui.actions import Actions
@@ -20,9 +20,15 @@ from ntp_studio.ui.notice import Notice
 from ntp_studio.ui.status_bar import StatusBar
 from ntp_studio.ui.text_panel import TextPanel
 from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.time_lapse_strip import TimeLapseStrip
 from ntp_studio.ui.toolbar import Toolbar
 
-PANEL_ACTIONS = {"decoding": "toggle_decoding_panel", "next": "toggle_next_panel", "timeline": "toggle_timeline"}
+PANEL_ACTIONS = {
+    "decoding": "toggle_decoding_panel",
+    "next": "toggle_next_panel",
+    "timeline": "toggle_timeline",
+    "time_lapse": "toggle_time_lapse",
+}
 
 
 class MainWindow(QMainWindow):
@@ -41,6 +47,7 @@ class MainWindow(QMainWindow):
         self.decoding = DecodingPanel(theme, parent=self)
         self.text = TextPanel(theme, self)
         self.next = NextTokenPanel(theme, self)
+        self.time_lapse = TimeLapseStrip(self.commands, theme, self)
         self.status = StatusBar(theme, self)
 
         self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
@@ -49,13 +56,21 @@ class MainWindow(QMainWindow):
         for column, stretch in ((self.decoding, 0), (self.text, 3), (self.next, 2)):
             self.splitter.addWidget(column)
             self.splitter.setStretchFactor(self.splitter.count() - 1, stretch)
+        self._inspect = QWidget(self)
+        ground = QVBoxLayout(self._inspect)
+        ground.setContentsMargins(0, 0, 0, 0)
+        ground.setSpacing(0)
+        ground.addWidget(self.splitter, 1)
+        ground.addWidget(self.time_lapse)
+        self.pages = QStackedWidget(self)  # the columns, and what else has been asked for
+        self.pages.addWidget(self._inspect)
         house = QWidget(self)
         floor = QVBoxLayout(house)
         floor.setContentsMargins(0, 0, 0, 0)
         floor.setSpacing(0)
         for part in (self.toolbar, self.notice):
             floor.addWidget(part)
-        floor.addWidget(self.splitter, 1)
+        floor.addWidget(self.pages, 1)
         floor.addWidget(self.status)
         self.setCentralWidget(house)
         self.setMinimumSize(900, 600)
@@ -84,10 +99,17 @@ class MainWindow(QMainWindow):
         left, right = min(296 * zoom, 0.25 * total), min(454 * zoom, 0.4 * total)
         self.splitter.setSizes([round(left), round(total - left - right), round(right)])
 
+    @property
+    def inspecting(self) -> bool:
+        """Whether the columns are in front."""
+        return self.pages.currentWidget() is self._inspect
+
     def show_panel(self, panel: str, shown: bool) -> None:
-        """Show or hide `decoding`, `next` or `timeline`."""
+        """Show or hide `decoding`, `next`, `timeline` or (where there are snapshots) `time_lapse`."""
         if panel == "timeline":
             self.text.timeline_collapsed = not shown
+        elif panel == "time_lapse":
+            self.time_lapse.set_open(shown)
         else:
             {"decoding": self.decoding, "next": self.next}[panel].setVisible(shown)
 

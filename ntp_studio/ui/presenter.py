@@ -12,17 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
 
+from ntp_studio import assets
 from ntp_studio import messages as m
 from ntp_studio.core.types import ModelInfo, StepFrame
 from ntp_studio.settings import Settings
 from ntp_studio.ui.main_window import MainWindow
+from ntp_studio.ui.seed_field import SeedField
 
 # What makes sense only while there is a text with a distribution.
 NEED_TEXT = (
     "step", "back", "forward", "go_to_end", "play", "restart", "export", "find_token", "select_next", "select_previous",
     "force_selected",
 )  # fmt: skip
+
+# What else belongs to the columns, and has keys that would act on them while another page is in front.
+OF_THE_COLUMNS = ("new_seed", "greedy", "faster", "slower", "log_scale", "edit_prompt")
+SNAPSHOTS = ("previous_snapshot", "next_snapshot", "play_snapshots")
 
 
 @dataclass
@@ -46,6 +53,7 @@ class Presenter(QObject):
         super().__init__(window)
         self.window, self.state = window, state
         self._new_frame = False
+        self.listeners: list[Callable[[m.Event], None]] = []  # of parts of the window that have events of their own
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.Loading: self._on_loading,
             m.Loaded: self._on_loaded,
@@ -65,7 +73,10 @@ class Presenter(QObject):
     def handle(self, events: list[m.Event]) -> None:
         """All events since the last call, in the main thread."""
         for event in events:
-            self._handlers[type(event)](event)
+            if type(event) in self._handlers:
+                self._handlers[type(event)](event)
+            for listen in self.listeners:
+                listen(event)
         if self._new_frame:
             self._new_frame = False
             self._paint()
@@ -97,7 +108,8 @@ class Presenter(QObject):
         self.state.frame = None
         self.state.last_node = -1
         w = self.window
-        self.state.settings = self.state.settings.with_recent(event.info.path)
+        if Path(event.info.path) != assets.bundled_model():  # it is in the list anyway
+            self.state.settings = self.state.settings.with_recent(event.info.path)
         w.setWindowTitle(self.tr("{0} — NTP Studio").format(event.info.name))
         w.toolbar.show_model(event.info)
         w.toolbar.show_recent(self.state.settings.recent_models)
@@ -203,13 +215,29 @@ class Presenter(QObject):
     def show_ready(self) -> None:
         self.state.waiting = 0
         for action in NEED_TEXT:
-            self.window.commands[action].setEnabled(self.state.frame is not None)
+            self.window.commands[action].setEnabled(self.state.frame is not None and self.window.inspecting)
+        self._keep_to_page()
         if self.state.playing:
             self.window.status.show_state(self.tr("Playing"), "playing")
         elif self.state.info is None:
             self.window.status.show_state(self.tr("No model open"), "idle")
         else:
             self.window.status.show_state(self.tr("Ready"), "ready")
+
+    def _keep_to_page(self) -> None:
+        """Let nothing change the columns while they are out of sight, be it a key or the top bar."""
+        w, inspecting = self.window, self.window.inspecting
+        for action in OF_THE_COLUMNS:
+            w.commands[action].setEnabled(inspecting)
+        for action in SNAPSHOTS:  # the strip says when they may be used; out of sight, they are not, whatever it says
+            w.commands[action].setVisible(inspecting)
+        for part in (
+            w.toolbar.findChild(SeedField),
+            w.toolbar.findChild(QWidget, "speed_button"),
+            w.toolbar.findChild(QWidget, "presets_button"),
+        ):
+            if part is not None:
+                part.setEnabled(inspecting)
 
     def show_nothing_open(self, *, at_start: bool = False) -> None:
         self.show_ready()

@@ -28,9 +28,9 @@ def take(options: argparse.Namespace) -> int:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     if options.scale != 1.0:
         os.environ["QT_SCALE_FACTOR"] = str(options.scale)
-    from ntp_studio.ui.app import _build
+    from ntp_studio.ui.app import _build, with_default
 
-    app, window = _build(options, Settings(theme=options.theme or "light"))
+    app, window = _build(with_default(options), Settings(theme=options.theme or "light"))
     controller: Controller = window.studio.controller  # type: ignore[attr-defined]
     try:
         window.resize(*options.size)
@@ -40,6 +40,7 @@ def take(options: argparse.Namespace) -> int:
             if options.prompt is not None:
                 _wait(app, lambda: controller.state.frame is not None or bool(window.notice.text()))
                 _take_steps(app, controller, options.steps)
+                _wait(app, lambda: window.time_lapse.settled or bool(window.notice.text()))
             if window.notice.text():
                 raise ScreenshotFailed(window.notice.text())
         _rest(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,6 +49,7 @@ class Toolbar(QWidget):
         super().__init__(parent)
         self._table, self._theme = actions, theme
         self._info: ModelInfo | None = None
+        self._series = ""
         self._loading = False
         self._speed = 4.0
         self.setProperty("bar", "top")
@@ -93,7 +95,11 @@ class Toolbar(QWidget):
         self._cancel.setToolTip(self.tr("Cancel loading (Esc)"))
         self._cancel.clicked.connect(self.cancel_requested)
         self._cancel.hide()
-        return self._group(Qt.AlignmentFlag.AlignLeft, self._model, self._cancel)
+        self._train = BarButton(self._theme, self.tr("Train"), action=self._table["train"])
+        self._train.setObjectName("train_button")
+        self._train.setCheckable(True)
+        self._table["train"].toggled.connect(self._train.setChecked)
+        return self._group(Qt.AlignmentFlag.AlignLeft, self._model, self._cancel, self._train)
 
     def _make_steps(self) -> QWidget:
         def button(action_id: str, primary: bool = False) -> BarButton:
@@ -163,9 +169,10 @@ class Toolbar(QWidget):
 
     # -- what it shows -------------------------------------------------------------------------------------------------
 
-    def show_model(self, info: ModelInfo | None) -> None:
-        """The model that is open; ends the display of a load."""
-        self._info = info
+    def show_model(self, info: ModelInfo | None, series: str = "") -> None:
+        """The model that is open; ends the display of a load. Of a snapshot, the button says the training (`series`),
+        so that nothing moves from one to the next."""
+        self._info, self._series = info, series
         self._loading = False
         self._cancel.hide()
         self._model.set_progress(None, busy=False)
@@ -174,10 +181,18 @@ class Toolbar(QWidget):
             self._model.set_label(self.tr("Open a model"), "")
             self._model.setToolTip(self.tr("No model is open"))
         else:
-            self._model.set_label(info.name, " · ".join(part for part in (info.device, info.dtype) if part))
-            lines = (info.path, f"{info.architecture}, {info.parameters:,} parameters", info.device_reason)
+            self._model.set_label(series or info.name, " · ".join(part for part in (info.device, info.dtype) if part))
+            size = f"{info.architecture}, {info.parameters:,} parameters"
+            lines = (info.name if series else "", info.path, size, info.device_reason)
             self._model.setToolTip("\n".join(line for line in lines if line))
         self._fit()
+
+    def show_series(self, name: str) -> None:
+        """The training that the open model is a snapshot of, "" where it stands alone."""
+        if self._loading:  # shown when that has failed
+            self._series = name
+        else:
+            self.show_model(self._info, name)
 
     def show_loading(self, name: str, fraction: float | None = None, message: str = "") -> None:
         """`Loading NAME 43%` with a thin line of progress, and a button to cancel."""
@@ -191,7 +206,16 @@ class Toolbar(QWidget):
 
     def end_loading(self) -> None:
         """The load failed or was cancelled: show again what is open."""
-        self.show_model(self._info)
+        self.show_model(self._info, self._series)
+
+    def show_training(self, share: float | None) -> None:
+        """How much of a training is done, 0 to 1; None when none is under way, NaN while it is prepared."""
+        if share is None or math.isnan(share):
+            self._train.set_label(self.tr("Train"), "" if share is None else "…")
+        else:
+            self._train.set_label(self.tr("Train"), f"{int(share * 100)}%")
+        self._train.set_progress(share if share is not None and not math.isnan(share) else None, busy=share is not None)
+        self._fit()
 
     def show_models(self, listings: Sequence[ModelListing]) -> None:
         self._menu.show_models(listings)
@@ -310,7 +334,7 @@ class Toolbar(QWidget):
 
     def _needed(self) -> int:
         groups = (
-            [self._model, *([self._cancel] if not self._cancel.isHidden() else [])],
+            [self._model, *([self._cancel] if not self._cancel.isHidden() else []), self._train],
             [self._back, self._step, self._play, self._speed_button, self._restart],
             [self._seed, self._presets, self._theme_button, self._more],
         )

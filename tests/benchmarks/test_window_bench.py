@@ -60,6 +60,96 @@ app.exec()
 """
 
 
+# The same heartbeat while a model is trained, with its curve and its bars on view.
+TRAIN = """
+import json, sys, time
+from pathlib import Path
+from PySide6.QtCore import QTimer, Qt
+from ntp_studio.settings import Settings
+from ntp_studio.ui.app import build
+app, window = build([], settings=Settings())
+window.resize(1440, 900)
+window.show()
+folder = Path(sys.argv[1])
+window.commands["train"].trigger()
+page = window.studio.controller.training.page
+page.form.files.add([str(folder / "words.txt")])
+page.form.output.setText(str(folder / "run"))
+page.form.steps.setValue(int(sys.argv[2]))
+gaps, last, begun = [], [None], []
+def beat():
+    now = time.perf_counter()
+    if page._phase == "running" and last[0] is not None:
+        gaps.append((now - last[0]) * 1000)
+    last[0] = now
+    if not begun:
+        begun.append(now)
+        page._start.click()
+    elif gaps and page._phase == "ended":
+        timer.stop()
+        print(json.dumps(gaps))
+        window.studio.shutdown()
+timer = QTimer()
+timer.setTimerType(Qt.TimerType.PreciseTimer)
+timer.setInterval(1)
+timer.timeout.connect(beat)
+timer.start()
+app.exec()
+"""
+
+READY = """
+import time
+from PySide6.QtCore import QTimer
+from ntp_studio.arguments import window_parser
+from ntp_studio.settings import Settings
+from ntp_studio.ui.app import _build, with_default
+app, window = _build(with_default(window_parser().parse_args([])), Settings())
+window.show()
+def look():
+    if window.studio.controller.state.frame is not None:
+        timer.stop()
+        print(time.time())
+        window.studio.shutdown()
+timer = QTimer()
+timer.setInterval(5)
+timer.timeout.connect(look)
+timer.start()
+app.exec()
+"""
+
+
+def test_ready_to_step_on_the_bundled_model(benchmark) -> None:
+    def start() -> None:
+        begun = time.time()
+        done = subprocess.run([sys.executable, "-c", READY], capture_output=True, text=True, check=True, env=os.environ)
+        took.append(float(done.stdout) - begun)
+
+    took: list[float] = []
+    benchmark.pedantic(start, rounds=5)
+    benchmark.extra_info["seconds to the first distribution, median"] = statistics.median(took)
+    print(f"ready to step after {statistics.median(took):.2f} s (min {min(took):.2f}, max {max(took):.2f}; bound 5)")
+
+
+def test_event_loop_while_training(benchmark, tmp_path: Path) -> None:
+    import json
+    import random
+
+    chance = random.Random(0)
+    words = ["".join(chance.choices("abcdefghij", k=chance.randint(2, 7))) for _ in range(2000)]
+    (tmp_path / "words.txt").write_text(" ".join(chance.choices(words, k=40_000)), encoding="utf-8")
+
+    def train() -> list[float]:
+        command = [sys.executable, "-c", TRAIN, str(tmp_path), "150"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ, timeout=600)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    gaps = sorted(benchmark.pedantic(train, rounds=1))
+    p99 = gaps[int(len(gaps) * 0.99)]
+    benchmark.extra_info |= {"99 % ms": p99, "longest ms": gaps[-1]}
+    figures = f"99 % {p99:.1f} ms (bound 20), longest {gaps[-1]:.1f} ms (bound 60), {len(gaps)} beats"
+    print(f"event loop held while training: {figures}")
+
+
 def test_window_visible(benchmark) -> None:
     torch_loaded = []
 

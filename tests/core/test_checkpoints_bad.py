@@ -95,7 +95,7 @@ def test_config_without_weights(tmp_path: Path) -> None:
 def test_adapter_alone(tmp_path: Path) -> None:
     (make.make_hf(tmp_path) / "model.safetensors").unlink()
     (tmp_path / "adapter_config.json").write_text("{}")
-    assert "merge it into its base model" in looks_refused(tmp_path)
+    assert "is an adapter of a kind (None)" in looks_refused(tmp_path)
 
 
 def test_several_gguf_files(tmp_path: Path) -> None:

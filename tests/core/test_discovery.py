@@ -62,7 +62,6 @@ def test_bundled_comes_first(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_pa
     recent = make.make_hf(tmp_path / "other")
     monkeypatch.setattr(discovery, "_bundled", lambda: [file])
     assert [listing.source for listing in discovery.found([str(recent)])] == ["bundled", "recent"]
-    assert discovery.bundled() == file
 
 
 def test_each_model_once(home: Path) -> None:

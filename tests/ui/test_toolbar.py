@@ -99,11 +99,28 @@ def test_everything_fits_beside_each_other(bar: Toolbar, qtbot: QtBot, width: in
     # A new size hint travels up through nested layouts in more than one round of events.
     qtbot.waitUntil(lambda: all(widget.width() >= widget.sizeHint().width() for widget in shown))
     places = sorted((QRect(w.mapTo(bar, QPoint(0, 0)), w.size()) for w in shown), key=QRect.left)
-    assert len(places) == (11 if state == "loading" else 10)
+    assert len(places) == (12 if state == "loading" else 11)
     assert places[0].left() >= 0
     assert places[-1].right() < bar.width() == width
     for left, right in pairwise(places):
         assert left.right() < right.left()
+
+
+def test_a_snapshot_goes_by_the_name_of_its_training(bar: Toolbar) -> None:
+    model = button(bar, "model_button")
+    bar.show_model(replace(INFO, name="tales/checkpoint-20"))
+    assert model.label() == "tales/checkpoint-20"
+    bar.show_series("tales")
+    assert model.label() == "tales"
+    assert "tales/checkpoint-20" in model.toolTip()
+    bar.show_loading("gpt2", 0.5)
+    bar.end_loading()
+    assert model.label() == "tales", "the load has failed"
+    bar.show_loading("gpt2", 0.5)
+    bar.show_series("other")
+    assert model.label() == "Loading gpt2"
+    bar.show_model(INFO)
+    assert model.label() == INFO.name, "another model"
 
 
 def test_wide_bar_shows_keys_and_narrow_bar_keeps_words(bar: Toolbar, qapp: QApplication) -> None:

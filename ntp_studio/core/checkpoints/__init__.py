@@ -1,7 +1,8 @@
 """From a path to a model: `look` is cheap and reads no weights, `load` gives a LanguageModel.
 
 A path may be a Hugging Face folder (or its place in the Hugging Face cache, or a weight file in it), a .gguf file, or
-nanoGPT's ckpt.pt. One module per format; nothing is fetched from a network and no code of a checkpoint is ever run.
+nanoGPT's ckpt.pt; or an adapter of peft, which opens merged into its base model. One module per format; nothing is
+fetched from a network and no code of a checkpoint is ever run.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ntp_studio.core import devices, libraries
-from ntp_studio.core.checkpoints import gguf, huggingface, nanogpt
+from ntp_studio.core.checkpoints import adapter, gguf, huggingface, nanogpt
 from ntp_studio.core.checkpoints.description import Description, Place, Progress, Watch
 from ntp_studio.core.checkpoints.fit import check_memory
 from ntp_studio.core.checkpoints.locate import locate
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "load", "look"]
 
-_FORMATS = {"hugging face": huggingface, "gguf": gguf, "nanogpt": nanogpt}
+_FORMATS = {"hugging face": huggingface, "gguf": gguf, "nanogpt": nanogpt, "adapter": adapter}
 _log = logging.getLogger(__name__)
 
 
@@ -121,7 +122,7 @@ def _finish(
     info, config = description.info, network.config.get_text_config()
     parameters = list(network.parameters())
     count = sum(parameter.numel() for parameter in parameters)
-    if info.format == "nanogpt":
+    if (description.base or description).info.format == "nanogpt":
         count = info.parameters  # without the zero biases that only GPT-2 has
     threads = 0
     if placement.device == "cpu":

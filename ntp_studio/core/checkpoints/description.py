@@ -16,7 +16,7 @@ Progress = Callable[[str, float | None], None]
 class Place:
     """A checkpoint found on disk. `folder` is where its files are, `file` the one file of a format that has one."""
 
-    format: str  # "hugging face", "gguf", "nanogpt"
+    format: str  # "hugging face", "gguf", "nanogpt", "adapter"
     folder: Path
     file: Path | None
     name: str  # as a person calls it
@@ -38,6 +38,7 @@ class Description:
     weight_files: tuple[Path, ...] = ()
     largest_tensor: int = 0
     file_of: dict[str, str] = field(default_factory=dict)  # tensor name -> file name, where files were looked into
+    base: Description | None = None  # of an adapter: the model that it is merged into
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ def memory_needed(description: Description, device: str, dtype: str) -> int:
 def _while_loading(description: Description, dtype: str) -> int:
     """Dequantising holds a tensor in float32 twice; a pickled file is in memory whole before it is converted."""
     held = 2 * ITEM_BYTES["float32"] * description.largest_tensor
+    description = description.base or description  # an adapter is read after its base, and is small
     pickled = description.place.format == "hugging face" and description.weight_files[0].suffix != ".safetensors"
     return held + (description.info.weight_bytes if pickled and description.native_dtype != dtype else 0)
 

@@ -37,7 +37,7 @@ def describe(place: Place) -> Description:
     notes = [note for note in (hf_config.window_note(config),) if note]
     file_of: dict[str, str] = {}
     parameters, native, rows = _count(files, config, file_of)
-    if not any((place.folder / name).is_file() for name in _TOKENIZERS):
+    if not has_tokenizer(place.folder):
         raise CheckpointError(
             f"{place.name} has no tokenizer; put the model's tokenizer.json and tokenizer_config.json into "
             f"{place.folder}."
@@ -52,13 +52,18 @@ def describe(place: Place) -> Description:
         vocab_size=hf_config.number(text, ("vocab_size",)) or rows,
         context_length=hf_config.context_length(config),
         weight_bytes=weight_bytes,
-        has_chat_template=_has_chat_template(place.folder),
+        has_chat_template=has_chat_template(place.folder),
         notes=tuple(notes),
     )
     return Description(place, info, native, hf_config.cache_values(config), config, files, file_of=file_of)
 
 
-def _has_chat_template(folder: Path) -> bool:
+def has_tokenizer(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _TOKENIZERS)
+
+
+def has_chat_template(folder: Path) -> bool:
+    """Whether the files beside the weights bring one."""
     if any((folder / name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
         return True
     settings = folder / "tokenizer_config.json"
@@ -91,8 +96,6 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
                 f"{folder} holds {len(found)} weight files and no index that joins them; put the model's "
                 f"model.safetensors.index.json beside them."
             )
-    if (folder / "adapter_config.json").is_file():
-        raise CheckpointError(f"{folder} is an adapter, not a whole model; merge it into its base model first.")
     raise CheckpointError(
         f"{folder} has a config.json but no weights; put model.safetensors there, or download the model again."
     )
@@ -172,7 +175,7 @@ def read(description: Description, placement: Placement, watch: Watch) -> tuple[
         )
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     model_class, config = _causal_model(config, info.name)
-    tokenizer = _tokenizer(folder, info.name)
+    tokenizer = read_tokenizer(folder, info.name)
     where = {} if placement.device == "cpu" else {"device_map": {"": placement.device}}
     weights = _weights(description, watch)
     with watch_tensors(watch, description.file_of):
@@ -253,7 +256,8 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:2]) + (", …" if len(names) > 2 else "")
 
 
-def _tokenizer(folder: Path, name: str) -> Any:
+def read_tokenizer(folder: Path, name: str) -> Any:
+    """The tokenizer of transformers in a folder. Raises CheckpointError when its files are broken."""
     from transformers import AutoTokenizer
 
     try:

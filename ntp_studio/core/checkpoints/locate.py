@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ntp_studio.core.checkpoints import series
 from ntp_studio.core.checkpoints.description import Place
 from ntp_studio.core.types import CheckpointError
 
@@ -30,9 +31,12 @@ def _file(path: Path) -> Place:
     folder, ending = path.parent, path.suffix.lower()
     if ending == ".gguf":
         return Place("gguf", folder, path, path.stem)
+    if ending in (".safetensors", ".bin", ".json") and path.name.startswith("adapter_") and _is_adapter(folder):
+        return Place("adapter", folder, None, _name(folder))
     has_config = (folder / "config.json").is_file()
     if ending in (".pt", ".pth") and not has_config:
-        return Place("nanogpt", folder, path, folder.name if path.stem == "ckpt" else path.stem)
+        name = f"{folder.name}/{path.stem}" if series.step_in_name(path.stem) is not None else path.stem
+        return Place("nanogpt", folder, path, folder.name if path.stem == "ckpt" else name)
     if ending in (*WEIGHT_ENDINGS, ".json") and has_config:
         return Place("hugging face", folder, None, _name(folder))
     if ending in WEIGHT_ENDINGS:
@@ -46,6 +50,8 @@ def _file(path: Path) -> Place:
 def _folder(folder: Path) -> Place:
     if (folder / "snapshots").is_dir() and not (folder / "config.json").exists():
         folder = snapshot(folder)
+    if _is_adapter(folder):
+        return Place("adapter", folder, None, _name(folder))
     if (folder / "config.json").is_file():
         return Place("hugging face", folder, None, _name(folder))
     if (folder / "ckpt.pt").is_file():
@@ -56,6 +62,9 @@ def _folder(folder: Path) -> Place:
         raise CheckpointError(f"{folder} cannot be read ({error.strerror}); check its permissions.") from error
     if not inside:
         raise CheckpointError(f"The folder {folder} is empty; choose {_OPENABLE}.")
+    last = series.last_in(folder)
+    if last is not None:
+        return _file(last) if last.is_file() else _folder(last)
     models = [entry for entry in inside if entry.suffix.lower() == ".gguf" and not entry.name.startswith("mmproj")]
     if len(models) == 1:
         return _file(models[0])
@@ -66,6 +75,12 @@ def _folder(folder: Path) -> Place:
     if any(entry.suffix in WEIGHT_ENDINGS for entry in inside):
         raise CheckpointError(f"{folder} has weights but no config.json; put the model's config.json into it.")
     raise CheckpointError(f"{folder} holds no model; choose {_OPENABLE}.")
+
+
+def _is_adapter(folder: Path) -> bool:
+    """Whether the folder holds an adapter of peft; where a whole model lies beside it, that one is meant."""
+    whole = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+    return (folder / "adapter_config.json").is_file() and not any((folder / name).is_file() for name in whole)
 
 
 def snapshot(repository: Path) -> Path:
@@ -84,11 +99,14 @@ def snapshot(repository: Path) -> Path:
 
 
 def _name(folder: Path) -> str:
-    """The folder's name; for a snapshot in the Hugging Face cache, the repository's `org/name`."""
+    """The folder's name; for a snapshot in the Hugging Face cache, the repository's `org/name`, and for a snapshot of a
+    training (checkpoint-500) the run's name before its own."""
     if folder.parent.name == "snapshots":
         repository = folder.parent.parent.name
         if repository.startswith("models--"):
             return repository.removeprefix("models--").replace("--", "/")
+    if series.step_in_name(folder.name) is not None:
+        return f"{folder.parent.name}/{folder.name}"
     return folder.name
 
 

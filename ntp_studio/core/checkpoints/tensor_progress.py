@@ -30,15 +30,22 @@ def watch_tensors(watch: Watch, file_of: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """While inside, transformers writes no advice to standard error; what matters in it is checked and told."""
+    """While inside, transformers writes no advice and no progress bars to standard error; what matters in them is
+    checked and told."""
     from transformers.utils import logging
 
-    verbosity = logging.get_verbosity()
+    verbosity, hook = logging.get_verbosity(), logging.set_tqdm_hook(_hidden)
     logging.set_verbosity_error()
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
+        logging.set_tqdm_hook(hook)
+
+
+def _hidden(factory: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+    del factory
+    return _Bar(args[0] if args else settings.get("iterable", ()), Watch(), {})
 
 
 class _Bar:

@@ -5,6 +5,7 @@
 
 from ntp_studio.core.training.evaluation import HeldOut, evaluate, evaluate_model
 from ntp_studio.core.training.recipe import Recipe
-from ntp_studio.core.training.trainer import Result, Trainer, Update
+from ntp_studio.core.training.results import Result, Update
+from ntp_studio.core.training.trainer import Trainer
 
 __all__ = ["HeldOut", "Recipe", "Result", "Trainer", "Update", "evaluate", "evaluate_model"]

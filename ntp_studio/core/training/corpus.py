@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,14 @@ from numpy.typing import NDArray
 from ntp_studio.core.types import StudioError
 
 END_OF_TEXT = "<|endoftext|>"
-_PIECE = 1 << 20  # characters encoded at a time: a cancel is heard, and memory stays small
+_LONGEST_WORD = 1000  # characters
+_ENDLESS = re.compile(rf"\S{{{_LONGEST_WORD + 1}}}")
+_PIECE = 1 << 20  # characters encoded at a time: memory stays small
+_WORD = 4096  # how far back from a piece's end a word's end is looked for
+_SPACE = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Corpus:
     """Token ids to train on and held-out ids; `held_out_bytes` is the UTF-8 length of the held-out text.
 
@@ -26,6 +33,14 @@ class Corpus:
     train: NDArray[np.int64]
     held_out: NDArray[np.int64]
     held_out_bytes: int
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells these tokens from others, so that a run does not go on with another text or vocabulary."""
+        digest = hashlib.sha256()
+        for ids in (self.train, self.held_out):
+            digest.update(len(ids).to_bytes(8, "little") + np.ascontiguousarray(ids).tobytes())
+        return digest.hexdigest()
 
 
 def read_texts(paths: Sequence[str]) -> list[str]:
@@ -40,8 +55,9 @@ def read_texts(paths: Sequence[str]) -> list[str]:
             raise StudioError(
                 f"{path} is no UTF-8 text (byte {error.start:,} cannot be read); save it as UTF-8 text first."
             ) from error
-        except OSError as error:
-            raise StudioError(f"{path} cannot be read ({error.strerror or error}); check its name.") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            reason = getattr(error, "strerror", None) or error
+            raise StudioError(f"{path} cannot be read ({reason}); check its name.") from error
         if not text.strip():
             raise StudioError(f"{path} is empty; there is nothing in it to learn from.")
         texts.append(text)
@@ -56,10 +72,13 @@ def split(texts: Sequence[str], held_out: float) -> tuple[list[str], list[str]]:
     return [t for t in train if t], [t for t in kept if t]
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int, context: int) -> Any:
+def train_tokenizer(
+    texts: Iterable[str], vocab_size: int, context: int, between: Callable[[], None] = lambda: None
+) -> Any:
     """A byte-level BPE vocabulary (Sennrich et al. 2016, on bytes as in Radford et al. 2019) learned from `texts`.
 
-    Returns a PreTrainedTokenizerFast. Every byte is a token of its own, so any text can be written with it.
+    `between` is called between lines; what it raises ends the work. Returns a PreTrainedTokenizerFast. Every byte is a
+    token of its own, so any text can be written with it.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -73,7 +92,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, context: int) -> Any:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator((line for text in texts for line in text.splitlines(keepends=True)), trainer)
+    tokenizer.train_from_iterator(_lines(texts, between), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token=END_OF_TEXT,
@@ -84,10 +103,23 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, context: int) -> Any:
     )
 
 
+def _lines(texts: Iterable[str], between: Callable[[], None]) -> Iterator[str]:
+    """The lines of the texts; what has no white space for a thousand characters is no word, and is cut up: the time
+    that counting its pairs takes grows with the square of its length."""
+    for text in texts:
+        for line in text.splitlines(keepends=True):
+            between()
+            if _ENDLESS.search(line) is None:
+                yield line
+            else:
+                yield from (line[at : at + _LONGEST_WORD] for at in range(0, len(line), _LONGEST_WORD))
+
+
 def encode(tokenizer: Any, texts: Sequence[str], end_id: int | None) -> NDArray[np.int64]:
     """The ids of all texts after one another, each but the last followed by the end-of-text token, where there is one.
 
-    A long text is encoded in pieces that end at a line's end, so that no word is torn.
+    A long text is encoded in pieces, each but the first of which begins with the white space after a word: there every
+    usual vocabulary divides a text too, so that the pieces give the tokens of the whole.
     """
     parts: list[NDArray[np.int64]] = []
     for number, text in enumerate(texts):
@@ -104,7 +136,10 @@ def _pieces(text: str) -> Iterable[str]:
     while start < len(text):
         end = min(start + _PIECE, len(text))
         if end < len(text):
-            end = text.rfind("\n", start, end) + 1 or end
+            for space in reversed(list(_SPACE.finditer(text, max(start, end - _WORD), end))):
+                if space.start() > start and text[space.start() - 1].isalnum():
+                    end = space.start()
+                    break
         yield text[start:end]
         start = end
 
@@ -112,13 +147,18 @@ def _pieces(text: str) -> Iterable[str]:
 def held_out(tokenizer: Any, texts: Sequence[str], share: float) -> tuple[NDArray[np.int64], int]:
     """(ids, bytes) of the last `share` of every text. The first id is a context for the first that counts: the last
     token before the cut, or the end-of-text token where nothing comes before."""
-    before, kept = split(texts, share)
+    kept = split(texts, share)[1]
     ids = encode(tokenizer, kept, tokenizer.eos_token_id)
+    text_bytes = sum(len(text.encode()) for text in kept)
+    first = next((text for text in texts if split([text], share)[1]), "")  # where what is held out begins
     # A word or two are enough to cut off the last token as the whole text would; all of it need not be encoded.
-    context = encode(tokenizer, [before[-1][-1000:]], None)[-1:] if before else np.empty(0, dtype=np.int64)
+    before = "".join(split([first], share)[0])[-1000:]
+    context = encode(tokenizer, [before], None)[-1:]
     if not len(context) and tokenizer.eos_token_id is not None:
         context = np.asarray([tokenizer.eos_token_id], dtype=np.int64)
-    return np.concatenate([context, ids]), sum(len(text.encode()) for text in kept)
+    if not len(context) and len(ids):  # then the first token is the context, and its bytes do not count
+        text_bytes -= len(tokenizer.decode(ids[:1]).encode())
+    return np.concatenate([context, ids]), text_bytes
 
 
 def build(tokenizer: Any, texts: Sequence[str], share: float, context: int) -> Corpus:

@@ -115,11 +115,11 @@ def evaluate_model(
     from ntp_studio.core.training import corpus
 
     if not isinstance(model.tokens, HuggingFaceTokens):
-        raise StudioError(f"{model.info.name} counts characters, and held-out text is measured for Hugging Face tokens.")
+        raise StudioError(
+            f"{model.info.name} counts characters, and held-out text is measured for Hugging Face tokens."
+        )
     window = min(context or model.info.context_length, model.info.context_length)
     ids, text_bytes = corpus.held_out(model.tokens.tokenizer, texts, share)
     if len(ids) < 2:
         raise StudioError("There is no held-out text to measure on; hold more out.")
-    return evaluate(
-        model.network, ids, text_bytes, context=window, stride=max(1, window // 2), cancelled=cancelled
-    )
+    return evaluate(model.network, ids, text_bytes, context=window, stride=max(1, window // 2), cancelled=cancelled)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ntp_studio.core import checkpoints, devices
+from ntp_studio.core.checkpoints.fit import gigabytes
 from ntp_studio.core.tokens import HuggingFaceTokens
 from ntp_studio.core.training.recipe import Recipe
-from ntp_studio.core.types import ModelInfo, StudioError
+from ntp_studio.core.types import ModelInfo, NotEnoughMemory, StudioError
 
 if TYPE_CHECKING:
     from ntp_studio.core.model import LanguageModel
@@ -19,10 +21,27 @@ if TYPE_CHECKING:
 def from_scratch(recipe: Recipe, tokenizer: Any, device: str) -> Any:
     """A GPT-2 with random weights (Radford et al. 2019), a function of the recipe's seed alone."""
     import torch
-    from transformers import GPT2Config, GPT2LMHeadModel
+    from transformers import GPT2LMHeadModel
+
+    torch.manual_seed(recipe.seed)
+    return GPT2LMHeadModel(_config(recipe, tokenizer)).to(device)
+
+
+def check_memory_for_a_new_one(recipe: Recipe, tokenizer: Any, device: str) -> None:
+    """Raise NotEnoughMemory before a network is made that would not fit with its gradients."""
+    import torch
+    from transformers import GPT2LMHeadModel
+
+    with torch.device("meta"):  # shapes without memory
+        network = GPT2LMHeadModel(_config(recipe, tokenizer))
+    check_memory(network, recipe, recipe.context, device, beside=False)
+
+
+def _config(recipe: Recipe, tokenizer: Any) -> Any:
+    from transformers import GPT2Config
 
     end = tokenizer.eos_token_id
-    config = GPT2Config(
+    return GPT2Config(
         vocab_size=len(tokenizer),
         n_positions=recipe.context,
         n_embd=recipe.width,
@@ -34,8 +53,6 @@ def from_scratch(recipe: Recipe, tokenizer: Any, device: str) -> Any:
         bos_token_id=end,
         eos_token_id=end,
     )
-    torch.manual_seed(recipe.seed)
-    return GPT2LMHeadModel(config).to(device)
 
 
 def opened(recipe: Recipe, device: str, cancelled: Callable[[], bool] | None) -> LanguageModel:
@@ -82,7 +99,8 @@ def _with_lora(network: Any, recipe: Recipe, info: ModelInfo) -> Any:
     if importlib.util.find_spec("peft") is None:
         raise StudioError('LoRA needs the library peft; install it with: pip install "ntp-studio[lora]".')
     import torch
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig, PeftModelForCausalLM
+    from transformers.pytorch_utils import Conv1D
 
     torch.manual_seed(recipe.seed)
     config = LoraConfig(
@@ -91,13 +109,32 @@ def _with_lora(network: Any, recipe: Recipe, info: ModelInfo) -> Any:
         lora_dropout=recipe.dropout,
         task_type="CAUSAL_LM",
         target_modules="all-linear",
-        fan_in_fan_out=network.config.model_type == "gpt2",  # its projections are stored transposed
+        # GPT-2's projections are stored transposed.
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in network.modules()),
         base_model_name_or_path=info.path,
     )
-    adapted = get_peft_model(network, config)
-    # get_peft_model writes the network's own name over it, which may be a name of a hub.
-    adapted.peft_config["default"].base_model_name_or_path = info.path
-    return adapted
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name that is going
+        # Not get_peft_model: it writes the network's own name over the path, which may be a name of a hub.
+        return PeftModelForCausalLM(network, config)
+
+
+def check_memory(network: Any, recipe: Recipe, context: int, device: str, *, beside: bool = True) -> None:
+    """Raise NotEnoughMemory where the first update would not find room: for each weight that learns a gradient and two
+    averages of it in float32, and the batch's logits with their log-probabilities and gradient; and for the weights
+    themselves, unless they are there already (`beside`)."""
+    learning = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    logits = recipe.batch_size * context * int(network.config.get_text_config().vocab_size)
+    needed = 4 * ((3 + bool(recipe.patience) + (not beside)) * learning + 3 * logits)
+    free = devices.free_memory(device)
+    if needed > free:
+        advice = "a smaller batch" if 3 * logits > 2 * learning else "a smaller model"
+        if recipe.base is not None and recipe.scope != "lora" and advice == "a smaller model":
+            advice = "LoRA, fewer blocks or a smaller model"
+        raise NotEnoughMemory(
+            f"Training {learning:,} weights needs {gigabytes(needed)}{' beside the model' if beside else ''}, but "
+            f"{gigabytes(free)} are free; choose {advice}."
+        )
 
 
 def live_model(network: Any, tokens: HuggingFaceTokens, info: ModelInfo, device: str) -> LanguageModel:

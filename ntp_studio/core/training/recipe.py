@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from ntp_studio.core.types import DEFAULT_SEED, DeviceName, SettingError
@@ -56,21 +56,31 @@ class Recipe:
         """Raise SettingError, in a sentence, for a number that cannot be meant."""
         if not self.texts:
             raise SettingError("There is nothing to train on; name at least one text file.")
+        if not self.output.strip():
+            raise SettingError("Say where the result goes: name a folder.")
         if (self.steps is None) == (self.epochs is None):
             raise SettingError("Say how long to train: give either steps or epochs.")
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and low <= value <= high):
+            if value is None and name in ("steps", "epochs"):
+                continue
+            if not (math.isfinite(value) and low <= value <= high):
                 raise SettingError(f"{name.replace('_', ' ')} is {value:g}, and must be from {low:g} to {high:g}.")
+            if name not in _FRACTIONS and (not isinstance(value, int) or isinstance(value, bool)):
+                raise SettingError(f"{name.replace('_', ' ')} is {value:g}, and must be a whole number.")
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise SettingError(f"{name.replace('_', ' ')} must be one of {', '.join(allowed)}.")
         if self.base is None and self.width % self.heads:
-            raise SettingError(f"The width {self.width} cannot be shared out among {self.heads} heads; choose a multiple.")
+            raise SettingError(
+                f"The width {self.width} cannot be shared out among {self.heads} heads; choose a multiple."
+            )
         if self.base is None and self.scope != "all":
             raise SettingError("Training only a part of the weights needs a model to begin with; name it as the base.")
         if any(step < 1 for step in self.checkpoint_steps):
             raise SettingError("Checkpoints are kept after steps, counted from 1.")
+        if self.patience and not self.held_out:
+            raise SettingError("An early stop needs held-out text to go by; hold some out, or take the patience away.")
 
     def saved(self) -> dict[str, Any]:
         """As JSON keeps it."""
@@ -81,17 +91,14 @@ class Recipe:
         """The recipe that `saved` gave. Raises SettingError for anything else."""
         known = {f.name for f in fields(Recipe)}
         try:
-            kept = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items() if name in known}
+            kept: dict[str, Any] = {
+                name: tuple(v) if isinstance(v, list) else v for name, v in values.items() if name in known
+            }
             recipe = Recipe(**kept)
             recipe.check()
         except TypeError as error:
             raise SettingError(f"The recipe of that training run cannot be read ({error}).") from error
         return recipe
-
-    def same_run(self, other: Recipe) -> bool:
-        """Whether both describe the same sequence of updates; where the result is kept does not count."""
-        here = replace(self, output="", texts=())
-        return here == replace(other, output="", texts=())
 
 
 _RANGES: dict[str, tuple[float, float]] = {
@@ -116,6 +123,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "patience": (0, 10_000),
     "seed": (0, 2**63 - 1),
 }
+_FRACTIONS = frozenset({"dropout", "epochs", "learning_rate", "weight_decay", "clip", "held_out"})
 _CHOICES: dict[str, tuple[str, ...]] = {
     "scope": ("all", "last", "lora"),
     "optimizer": ("adamw", "muon"),

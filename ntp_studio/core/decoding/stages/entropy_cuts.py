@@ -32,9 +32,7 @@ class Typical(Stage):
         "too predictable. 0.2 to 0.95 are usual."
     )
     origin: ClassVar = "Meister et al. 2022, arXiv 2202.00666"
-    parameters: ClassVar = (
-        Parameter("typical_p", "τ", 0.9, 0.001, 1.0, off=1.0, usual=(0.2, 0.95), hard_maximum=1.0),
-    )
+    parameters: ClassVar = (Parameter("typical_p", "τ", 0.9, 0.001, 1.0, off=1.0, usual=(0.2, 0.95), hard_maximum=1.0),)
 
     typical_p: float
     min_keep: int = 1
