@@ -1,4 +1,4 @@
-"""Golden vectors: what llama.cpp and text-generation-webui gave for hand-made logits."""
+"""Golden vectors: what llama.cpp (llama-cpp-python 0.3.36) and text-generation-webui gave for hand-made logits."""
 
 from __future__ import annotations
 
