@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ntp_studio import messages as m
@@ -58,11 +57,6 @@ class TrainingDesk:
 
     def _do_StartTraining(self, number: int, command: t.StartTraining) -> None:
         values: dict[str, Any] = dict(command.values)
-        try:
-            output = Path(str(values.get("output", ""))).expanduser()
-            fresh = not output.exists() or (output.is_dir() and not any(output.iterdir()))
-        except (OSError, RuntimeError, ValueError) as error:
-            raise StudioError(f"{values['output']} is no folder that this system can make; choose another.") from error
 
         def make(options: dict[str, Any]) -> WatchedTrainer:
             from ntp_studio.core.training import Recipe
@@ -70,7 +64,7 @@ class TrainingDesk:
 
             return WatchedTrainer(Recipe(**values), **options)
 
-        self._begin(number, command.prompt, make, output if fresh else None)
+        self._begin(number, command.prompt, make, new=True)
 
     def _do_ResumeTraining(self, number: int, command: t.ResumeTraining) -> None:
         def make(options: dict[str, Any]) -> WatchedTrainer:
@@ -87,9 +81,9 @@ class TrainingDesk:
         self._begin(number, command.prompt, make)
 
     def _begin(
-        self, number: int, prompt: str, make: Callable[[dict[str, Any]], WatchedTrainer], clear: Path | None = None
+        self, number: int, prompt: str, make: Callable[[dict[str, Any]], WatchedTrainer], *, new: bool = False
     ) -> None:
-        """Prepare a run, and go on to its updates. If that fails, what it left in the folder `clear` is taken away."""
+        """Prepare a run, and go on to its updates. If that fails, a new run leaves nothing behind."""
         if self._run is not None and self._result is None:
             self._emit(t.TrainingPhase("paused" if not self.running else "running", "A training runs; stop it first."))
             return
@@ -99,6 +93,7 @@ class TrainingDesk:
             self._emit(t.TrainingPhase("preparing", f"{message} …"))
 
         with self._cancellation.job(t.DESK, TRAINING, number) as stopped:
+            trainer: WatchedTrainer | None = None
             try:
                 progress("Looking at the text", None)
                 trainer = make({"progress": progress, "cancelled": stopped})
@@ -116,8 +111,8 @@ class TrainingDesk:
                         raise Cancelled("The training was cancelled before its first step.")
             except Exception as error:
                 log.info("no training began", exc_info=True)
-                if clear is not None:
-                    _clear(clear)
+                if new and trainer is not None:  # before that, the trainer has cleared up by itself
+                    trainer.folder.abandon()
                 self._fail(error)
                 return
         self._run, self._number = run, number
@@ -329,15 +324,3 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, TypeError | ValueError):
         return f"The training cannot be done as it was asked for ({error})."
     return f"Something went wrong inside the program ({type(error).__name__}: {error}). The log has the details."
-
-
-def _clear(folder: Path) -> None:
-    """Take away what a run that never came to its first update left in a folder that was empty before."""
-    inside = folder / "training"
-    try:
-        for name in ("recipe.json", "recipe.json.part", "log.jsonl"):
-            (inside / name).unlink(missing_ok=True)
-        inside.rmdir()
-        folder.rmdir()
-    except OSError:  # there is more in it, or nothing at all
-        log.debug("%s is left as it is", folder, exc_info=True)

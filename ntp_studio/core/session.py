@@ -52,7 +52,7 @@ class Session:
         self.decoding = decoding or DecodingSettings()
         self._chain = Chain.of(self.decoding)
         self._stream = RandomStream(model.tokens.vocab_size)
-        self._lexicon = Lexicon(model.tokens, lambda: model.eos_ids)
+        self._lexicon = Lexicon(model.tokens, lambda: self.model.eos_ids)
         self._first = StreamPlace(seed)  # for the first token after the prompt
         self.tree = Tree()
         self._logits: OrderedDict[int, NDArray[np.float32]] = OrderedDict()

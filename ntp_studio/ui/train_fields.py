@@ -75,17 +75,15 @@ def toggle_style(palette: Palette) -> str:
     )
 
 
-class Whole(QSpinBox):
-    """A whole number, from `low` to `high`. What a person types beyond these stays there, for the form to tell them;
-    Qt would put another number in its place. The wheel turns it only while a person types here: the form scrolls."""
+class _Number:
+    """What both kinds of number fields do. What a person types beyond `low` and `high` stays there, for the form to
+    tell them: Qt would put another number in its place. The wheel turns it only while a person types here: the form
+    scrolls."""
 
-    def __init__(self, low: int, high: int, value: int, name: str) -> None:
-        super().__init__()
-        self.low, self.high = low, high
-        self.setLocale(QLocale.c())
-        self.setRange(min(low, 0), 2**31 - 1)
-        self.setValue(value)
-        self.setGroupSeparatorShown(True)
+    low: float
+    high: float
+
+    def _dress(self, name: str) -> None:
         self.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.setMinimumWidth(48)
         self.lineEdit().setTextMargins(7, 0, 0, 0)
@@ -94,17 +92,30 @@ class Whole(QSpinBox):
         self.setAccessibleName(name)
 
     def stepBy(self, steps: int) -> None:
-        super().stepBy(steps)
+        super().stepBy(steps)  # type: ignore[misc]  # the field's own, the next base class
         self.setValue(min(max(self.value(), self.low), self.high))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self.hasFocus():
-            super().wheelEvent(event)
+            super().wheelEvent(event)  # type: ignore[misc]
         else:
             event.ignore()
 
 
-class Decimal(QDoubleSpinBox):
+class Whole(_Number, QSpinBox):
+    """A whole number."""
+
+    def __init__(self, low: int, high: int, value: int, name: str) -> None:
+        super().__init__()
+        self.low, self.high = low, high
+        self.setLocale(QLocale.c())
+        self.setRange(min(low, 0), 2**31 - 1)
+        self.setValue(value)
+        self.setGroupSeparatorShown(True)
+        self._dress(name)
+
+
+class Decimal(_Number, QDoubleSpinBox):
     def __init__(self, low: float, high: float, value: float, name: str, decimals: int = 2, suffix: str = "") -> None:
         super().__init__()
         self.setLocale(QLocale.c())
@@ -113,22 +124,7 @@ class Decimal(QDoubleSpinBox):
         self.setValue(value)
         self.setSuffix(suffix)
         self.low, self.high = low, high
-        self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        self.setMinimumWidth(48)
-        self.lineEdit().setTextMargins(7, 0, 0, 0)
-        self.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(name)
-
-    def stepBy(self, steps: int) -> None:
-        super().stepBy(steps)
-        self.setValue(min(max(self.value(), self.low), self.high))
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
+        self._dress(name)
 
 
 class Choice(QComboBox):
