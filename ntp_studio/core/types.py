@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Origin = Literal["prompt", "drawn", "forced"]
+Method = Literal["greedy", "race", "dart"]
 StopReason = Literal["steps", "eos", "stop", "context", "error"]
 DEFAULT_SEED = 42
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
@@ -121,12 +122,14 @@ class StageReport:
 
 @dataclass(frozen=True, slots=True)
 class DrawReport:
-    """How the token was chosen: `greedy`, or `race` (least waiting time q/p wins, as torch.multinomial does)."""
+    """How the token was chosen: `greedy`; `race` (least waiting time q/p wins, as torch.multinomial does); or `dart`
+    (the probabilities lie end to end, most likely first, and `u` in [0, 1) falls on one of them)."""
 
-    method: Literal["greedy", "race"]
+    method: Method
     seed: int
     position: int  # how many draws the stream had given before this one
     time: float = math.nan  # the winner's waiting time q/p, for the race
+    u: float = math.nan  # for the dart
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,4 +254,4 @@ class DecodingSettings:
     """The chain in its order, and how a token is chosen at its end. No stage is on unless it is listed and enabled."""
 
     stages: tuple[StageSetting, ...] = ()
-    method: Literal["greedy", "race"] = "race"
+    method: Method = "race"

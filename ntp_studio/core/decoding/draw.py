@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ntp_studio.core.decoding.scores import Scores
+from ntp_studio.core.decoding.scores import Floats, Ints, Scores
 from ntp_studio.core.types import DrawReport, SettingError
 
 if TYPE_CHECKING:
@@ -99,15 +99,26 @@ def race(scores: Scores, noise: NDArray[np.float32]) -> tuple[int, float]:
 
 
 def dart(scores: Scores, u: float) -> int:
-    """The other draw: the token on which u in [0, 1) falls when the probabilities lie end to end, in the order of `ids`
-    (inverse of the cumulative distribution; what llama.cpp does)."""
-    sums = np.cumsum(scores.weights)
-    return int(scores.ids[min(int(np.searchsorted(sums, u * sums[-1])), scores.count - 1)])
+    """The token on which u in [0, 1) falls when the probabilities lie end to end, likeliest first, equals by id."""
+    up_to, _ = scores.heaviest(u)
+    last = up_to.values == up_to.values.min()
+    return int(up_to.ids[last].max())
+
+
+def landing(weights: Floats, u: Floats) -> Ints:
+    """For each u in [0, 1) the place on which it falls when weights lie end to end in the order given (inverse of the
+    cumulative distribution; llama.cpp's draw, in the order of its list)."""
+    sums = np.cumsum(weights)
+    places: Ints = np.minimum(np.searchsorted(sums, u * sums[-1]), weights.size - 1)
+    return places
 
 
 def choose(scores: Scores, method: str, stream: RandomStream, at: StreamPlace) -> tuple[int, DrawReport]:
     """The token that `method` takes from what is left."""
     if method == "greedy":
         return scores.best, DrawReport("greedy", at.seed, at.position)
+    if method == "dart":
+        u = at.coin("dart")
+        return dart(scores, u), DrawReport("dart", at.seed, at.position, u=u)
     token_id, time = race(scores, stream.noise(at))
     return token_id, DrawReport("race", at.seed, at.position, time)
