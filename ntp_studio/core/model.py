@@ -141,6 +141,11 @@ class LanguageModel:
         would each have to be read again from where they part."""
         return LanguageModel(self.network, self.tokens, self.info)
 
+    @property
+    def reads_in_chunks(self) -> bool:
+        """Whether a long text takes several forwards; a model without a cache reads it in one."""
+        return self._keeps_cache
+
     def _check_length(self, ids: list[int]) -> None:
         if not ids:
             raise ValueError("a model needs at least one token")
@@ -175,7 +180,7 @@ class LanguageModel:
             with _failures(self):
                 output = self._forward(ids[position:end], all_logits=score_from is not None and end >= score_from)
                 self._cached.extend(ids[position:end])
-                rows = Rows(output, self, end - position)
+                rows = Rows(output, self, position, end - position)
             yield position, rows
             position = end
             if progress is not None and len(ids) - keep > CHUNK:
@@ -243,9 +248,10 @@ class Rows:
     """The logits of a chunk's places, [n, V], where the model computed them (or only the last one's). They are worth
     looking at before the next chunk: nobody else keeps them."""
 
-    def __init__(self, logits: torch.Tensor, model: LanguageModel, length: int) -> None:
-        self._logits = logits
+    def __init__(self, logits: torch.Tensor, model: LanguageModel, position: int, length: int) -> None:
+        self._logits: torch.Tensor | None = logits
         self._model = model
+        self._position = position
         self._length = length
 
     def __len__(self) -> int:
@@ -254,20 +260,33 @@ class Rows:
     def last(self) -> NDArray[np.float32]:
         """The last place's, float32 [V]."""
         with _failures(self._model):
-            vector: NDArray[np.float32] = self._logits[-1].float().cpu().numpy()
+            vector: NDArray[np.float32] = self._held[-1].float().cpu().numpy()
         return vector
 
     def array(self) -> NDArray[np.float32]:
         """All of them, float32 [n, V]; read only."""
         with _failures(self._model):
-            rows: NDArray[np.float32] = self._logits.float().cpu().numpy()
+            rows: NDArray[np.float32] = self._held.float().cpu().numpy()
         return rows
 
     def scores(self, ids: list[int], skip: int = 0) -> list[TokenScore]:
-        """How each of `ids` fared in its row, from row `skip` on."""
+        """How each of `ids` fared in its row, from row `skip` on. Raises ModelFailure: NaN or infinity in it."""
         with _failures(self._model):
-            rows = self._logits[skip : skip + len(ids)]
-            return _score_on_cpu(rows.float().numpy(), ids) if rows.device.type == "cpu" else _score(rows, ids)
+            rows = self._held[skip : skip + len(ids)]
+            found = _score_on_cpu(rows.float().numpy(), ids) if rows.device.type == "cpu" else _score(rows, ids)
+        damaged = next((i for i, score in enumerate(found) if math.isnan(score.logprob)), None)
+        if damaged is not None:
+            raise self._model._damaged(self._position + skip + damaged + 1)
+        return found
+
+    def release(self) -> None:
+        """Give their memory back before the next chunk is asked for."""
+        self._logits = None
+
+    @property
+    def _held(self) -> torch.Tensor:
+        assert self._logits is not None, "these logits were given back"
+        return self._logits
 
 
 def _score_on_cpu(rows: NDArray[np.float32], ids: list[int]) -> list[TokenScore]:
@@ -279,6 +298,9 @@ def _score_on_cpu(rows: NDArray[np.float32], ids: list[int]) -> list[TokenScore]
         some, wanted = rows[begin : begin + few], ids[begin : begin + few]
         own = some[np.arange(len(wanted)), wanted]
         peak = some.max(axis=1)
+        if not np.isfinite(peak).all():
+            scores.extend(TokenScore(math.nan, 1, math.nan) for _ in wanted)
+            continue
         shifted = some - peak[:, None]
         weights = np.exp(shifted)
         total = weights.sum(axis=1)
