@@ -12,7 +12,7 @@ from ntp_studio.core.types import DEFAULT_SEED
 # These say the same as the core's tables, which are not imported here because they need NumPy.
 ORDERS = ("transformers", "llama.cpp", "koboldcpp", "webui")
 TEXT_SETTINGS = ("sequence_bias", "dry_sequence_breakers", "bad_words", "xtc_protect", "stop_strings", "stop_tokens")
-COMMANDS = ("inspect", "models", "train", "evaluate", "bench")
+COMMANDS = ("inspect", "compare", "models", "train", "evaluate", "bench")
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,8 +37,8 @@ def _common(parser: argparse.ArgumentParser, *, repeated_model: bool = False) ->
 def window_parser() -> Parser:
     parser = Parser(
         prog="ntp-studio",
-        description="Watch a language model choose its next token. Commands: inspect, models, train, evaluate, bench; "
-        "without one, the window opens.",
+        description="Watch a language model choose its next token. Commands: inspect, compare, models, train, "
+        "evaluate, bench; without one, the window opens.",
     )
     parser.add_argument("--version", action="version", version=f"ntp-studio {__version__}")
     _common(parser, repeated_model=True)
@@ -83,6 +83,7 @@ def command_parser() -> Parser:
     )
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     _decoding(p)
+    _compare(commands.add_parser("compare", help="hold models against each other", prog="ntp-studio compare"))
     p = commands.add_parser("models", help="what can be opened here", prog="ntp-studio models")
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     p.add_argument("--debug", action="store_true")
@@ -100,6 +101,40 @@ def command_parser() -> Parser:
     p.add_argument("--tokens", type=some, default=60, metavar="N", help="how many tokens per figure (default 60)")
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
+
+
+def _compare(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "--model",
+        dest="models",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="twice to four times; the first leads",
+    )
+    every = "once for all models, or once for each"
+    p.add_argument("--device", dest="devices", action="append", choices=("auto", "cuda", "mps", "cpu"), help=every)
+    p.add_argument(
+        "--dtype", dest="dtypes", action="append", choices=("auto", "float32", "bfloat16", "float16"), help=every
+    )
+    p.add_argument("--prompt", help="the text that they go on with, in lock-step")
+    p.add_argument("--steps", type=whole_number, default=20, metavar="N", help="how many steps (default 20)")
+    p.add_argument(
+        "--mode",
+        default="same-text",
+        choices=("same-text", "each-its-own"),
+        help="whether the others are taken along the first model's text (the default) or go on with their own",
+    )
+    p.add_argument("--text-file", metavar="FILE", help="a UTF-8 text that is forced through all of them")
+    p.add_argument("--window", type=some, metavar="TOKENS", help="of a long text read at once (default: the context)")
+    p.add_argument("--csv", metavar="FILE", help="write the figures of every token of the text file there")
+    p.add_argument("--top", type=some, default=10, metavar="N", help="how many of the likeliest tokens (default 10)")
+    p.add_argument("--json", action="store_true", help="one JSON object a line")
+    p.add_argument("--debug", action="store_true", help="log what happens, with tracebacks")
+    p.add_argument(
+        "--order", default="transformers", choices=ORDERS, help="whose order of the stages (default transformers)"
+    )
+    _decoding(p)
 
 
 def _train(p: argparse.ArgumentParser) -> None:

@@ -28,6 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if command == "inspect":
             return inspect(options)
+        if command == "compare":
+            from ntp_studio import compare_cli
+
+            return compare_cli.compare(options)
         if command == "models":
             return models(options)
         if command == "bench":

@@ -156,7 +156,7 @@ def compare_text(
     return TextComparison(
         tuple(columns[c] for c in range(len(models))),
         tuple(pairs.get(c, ()) for c in range(1, len(models))),
-        tuple(spans([t.ends for t in texts])),
+        tuple(spans([t.ends for t in texts], text.encode("utf-8"))),
     )
 
 

@@ -51,8 +51,12 @@ def write(session: Session, path: str) -> None:
     Raises:
         StudioError: the file cannot be written; whatever was there before is untouched.
     """
+    write_text(path, _lines(session) if Path(path).suffix in (".jsonl", ".json") else session.text)
+
+
+def write_text(path: str, content: str) -> None:
+    """Write to a file, or leave it as it was and raise StudioError."""
     target = Path(path)
-    content = _lines(session) if target.suffix in (".jsonl", ".json") else session.text
     try:
         if target.exists() and not target.is_file():
             raise StudioError(f"{target} is not an ordinary file; choose another place.")

@@ -188,9 +188,9 @@ def table(name: str, scored: ScoredText) -> Iterator[list[object]]:
 
 
 def to_csv(header: Sequence[str], lines: Iterator[list[object]]) -> str:
-    """Lines of comma-separated values as RFC 4180 has them; nothing stands for None."""
+    """Lines of comma-separated values; nothing stands for None."""
     out = io.StringIO()
-    writer = csv.writer(out)
+    writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(lines)
     return out.getvalue()
