@@ -33,8 +33,8 @@ class ByteSpan:
 
 
 def spans(columns: Sequence[Sequence[int]], text: bytes) -> list[ByteSpan]:
-    """The smallest stretches of whole characters that are whole in every column; `columns[c]` are the ends of column c's
-    tokens in `text`, ascending.
+    """The smallest stretches of whole characters that are whole in every column; `columns[c]` are the ends of column
+    c's tokens in `text`, ascending.
 
     A token without bytes belongs to the stretch that it follows, and at the beginning of the text to none. What lies
     behind the last place where all meet (a column that is ahead, or waits) belongs to none either.

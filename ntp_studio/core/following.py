@@ -143,7 +143,13 @@ class Column:
         ids = self.spell(behind[: whole(behind)])
         self.replace(ids, self.firm)
         if len(ids) > LOOSE:
-            for i in range(len(ids) - LOOSE // 2, 0, -1):
-                if tokens.token(ids[i]).bytes[:1] in (b" ", b"\n"):  # where tokenizers cut in any case
-                    self.firm += i
-                    break
+            self.firm += _firm_among([tokens.token(i).bytes for i in ids])
+
+
+def _firm_among(pieces: list[bytes]) -> int:
+    """How many of the loose tokens may become firm: up to a word's beginning, where tokenizers cut in any case; in a
+    long text without any, up to a character's."""
+    last = len(pieces) - LOOSE // 2
+    words = (i for i in range(last, 0, -1) if pieces[i][:1] in (b" ", b"\n"))
+    characters = (i for i in range(last, 0, -1) if pieces[i][0] & 0b1100_0000 != 0b1000_0000)
+    return next(words, next(characters, last) if len(pieces) > 2 * LOOSE else 0)

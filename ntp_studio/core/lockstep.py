@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ntp_studio.core.alignment import ByteSpan, spans
@@ -35,11 +35,12 @@ MOST_COLUMNS = 4
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place of all columns: the node at which each stood, by its number, and the shared place in the random
-    stream."""
+    """A place of all columns: the node at which each stood, by its number, the shared place in the random stream, and
+    how many of each column's tokens were firm."""
 
     nodes: dict[int, int]
     luck: StreamPlace
+    firm: dict[int, int] = field(compare=False)
 
 
 class Lockstep:
@@ -368,7 +369,8 @@ class Lockstep:
         return frames
 
     def _mark(self, luck: StreamPlace) -> Mark:
-        return Mark({column.number: column.session.tree.here.id for column in self.columns}, luck)
+        nodes = {column.number: column.session.tree.here.id for column in self.columns}
+        return Mark(nodes, luck, {column.number: column.firm for column in self.columns})
 
     def _go(self, at: int) -> bool:
         if not 0 <= at < len(self._marks):
@@ -379,6 +381,7 @@ class Lockstep:
             column.trouble = ""
             if node is not None:
                 column.session.go_to(node)
+                column.firm = self._marks[at].firm[column.number]
             else:  # it was not here then
                 try:
                     column.go_along(self.leader)

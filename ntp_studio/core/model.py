@@ -297,18 +297,15 @@ def _score_on_cpu(rows: NDArray[np.float32], ids: list[int]) -> list[TokenScore]
     for begin in range(0, len(ids), few):
         some, wanted = rows[begin : begin + few], ids[begin : begin + few]
         own = some[np.arange(len(wanted)), wanted]
-        peak = some.max(axis=1)
-        if not np.isfinite(peak).all():
-            scores.extend(TokenScore(math.nan, 1, math.nan) for _ in wanted)
-            continue
-        shifted = some - peak[:, None]
-        weights = np.exp(shifted)
-        total = weights.sum(axis=1)
-        if np.isneginf(shifted.min()):  # a token that cannot be; 0 · ln 0 is 0
-            shifted[np.isneginf(shifted)] = 0
-        logs = np.log(total.astype(np.float64))
-        entropies = np.maximum(0.0, logs - np.einsum("ij,ij->i", weights, shifted) / total) / math.log(2)
-        logprobs = own.astype(np.float64) - peak - logs
+        with np.errstate(invalid="ignore"):  # a row with NaN or infinity in it gives NaN
+            peak = some.max(axis=1)
+            shifted = some - peak[:, None]
+            weights = np.exp(shifted)
+            total = weights.sum(axis=1)
+            shifted[np.isneginf(shifted)] = 0  # a token that cannot be: 0 · ln 0 is 0
+            logs = np.log(total.astype(np.float64))
+            entropies = np.maximum(0.0, logs - np.einsum("ij,ij->i", weights, shifted) / total) / math.log(2)
+            logprobs = own.astype(np.float64) - peak - logs
         for row, token_id, x, logprob, entropy in zip(
             some, wanted, own, logprobs.tolist(), entropies.tolist(), strict=True
         ):
