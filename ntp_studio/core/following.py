@@ -114,12 +114,12 @@ class Column:
         else:
             self._cut_anew(leader.told)
 
-    def follow(self, leader: Column, token_id: int | None, frame: StepFrame) -> None:
-        """As `go_along`, after the leading column took `token_id` (None: more than one token), where `frame` is this
+    def follow(self, leader: Column, token_id: int | None, frame: StepFrame | None = None) -> None:
+        """As `go_along`, after the leading column took `token_id` (None: not just one token), where `frame` is this
         column's distribution before that. Whatever is in the way is noted in `trouble`."""
         try:
             beside = self.alike(leader) and self.session.token_ids == leader.session.token_ids[:-1]
-            if token_id is not None and beside:
+            if token_id is not None and frame is not None and beside:
                 self.take(token_id, frame)
             self.go_along(leader)
             self.trouble = ""

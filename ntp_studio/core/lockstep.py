@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -231,15 +232,13 @@ class Lockstep:
             column.read(ids)
             column.fix()
         if self.mode == "same text":
-            self._follow(None, frames)
+            for column in self.columns[1:]:
+                column.follow(self.leader, None)
         return self._moved(frames, len(planned[0][1]))
 
     def _lead(self, token_id: int, frames: Frames) -> None:
         self.leader.take(token_id, frames[0])
         self.leader.fix()
-        self._follow(token_id, frames)
-
-    def _follow(self, token_id: int | None, frames: Frames) -> None:
         for column, frame in zip(self.columns[1:], frames[1:], strict=True):
             column.follow(self.leader, token_id, frame)
 
@@ -281,11 +280,12 @@ class Lockstep:
             raise ValueError("columns must not share a cache: give each a twin of the model")
         column = Column(next(self._numbers), session)
         if self._marks:
-            text, chat = self._prompt
-            session.set_prompt(text, chat=chat, progress=progress, cancelled=cancelled)
+            prompt, chat = self._prompt
+            session.set_prompt(prompt, chat=chat, progress=progress, cancelled=cancelled)
             column.go_along(self.leader)
+        text = self.text
         self.columns.insert(len(self.columns) if at is None else at, column)
-        self._columns_changed()
+        self._columns_changed(text)
         return column
 
     def duplicate(self, index: int) -> Column:
@@ -300,14 +300,16 @@ class Lockstep:
         """Take a column out; whether its model is released is the caller's to say. Raises StudioError: the last one."""
         if len(self.columns) == 1:
             raise StudioError("The last column stays; open another model in it instead.")
+        text = self.text
         column = self.columns.pop(index)
-        self._columns_changed()
+        self._columns_changed(text)
         return column.session
 
     def move(self, index: int, to: int) -> None:
         """Put column `index` at place `to`; whichever is first leads from here on."""
+        text = self.text
         self.columns.insert(to, self.columns.pop(index))
-        self._columns_changed()
+        self._columns_changed(text)
 
     def set_mode(self, mode: Mode) -> None:
         """From "each its own" back to "same text" the others are taken along the leading column's text, from where they
@@ -318,10 +320,9 @@ class Lockstep:
         for column in self.columns:
             column.fix()
         if self._marks and mode == "same text":
-            frames = self.frames()
             for column in self.columns[1:]:
                 column.firm = column.agreeing(self.text)
-            self._follow(None, frames)
+                column.follow(self.leader, None)
             self._marks[self._at] = self._mark(self._marks[self._at].luck)
 
     def set_decoding(self, decoding: DecodingSettings, index: int | None = None) -> None:
@@ -389,10 +390,18 @@ class Lockstep:
                     column.trouble = str(error)
         return True
 
-    def _columns_changed(self) -> None:
-        """What is there was chosen by whichever column led: it is not cut anew."""
+    def _columns_changed(self, text: bytes) -> None:
+        """What is there was chosen by whichever column led, and told `text`: it is not cut anew. A new leader that
+        waited for half a character takes its bytes as they are; if it cannot, the others come back to where it is."""
         for column in self.columns:
             column.fix()
+        if self._marks and self.mode == "same text":
+            waiting = text[len(self.leader.told) :] if text.startswith(self.leader.told) else b""
+            with suppress(StudioError):
+                self.leader.read(self.leader.spell(waiting))
+                self.leader.fix()
+            for column in self.columns[1:]:
+                column.follow(self.leader, None)
         if self._marks:
             self._marks[self._at] = self._mark(self._marks[self._at].luck)
         self._share_draw()

@@ -447,6 +447,31 @@ def test_a_new_leader_leaves_what_was_chosen_and_leads_from_there() -> None:
     check_figures(columns)
 
 
+def test_a_new_leader_takes_half_a_character_as_it_is_or_calls_the_others_back() -> None:
+    one, other, letters = (
+        make.model(make.bytes_alone()),
+        make.model(make.sentence_pieces()),
+        make.model(make.characters()),
+    )
+    columns = lockstep(one, other, letters)
+    columns.force_text(" the")
+    half = "é".encode()[:1]
+    columns.force(0, one.tokens.encode("é")[0])
+    columns.move(1, 0)
+    assert [c.told for c in columns.columns] == [b" the" + half, b" the" + half, b" the"]
+    columns.move(2, 0)
+    assert {c.told for c in columns.columns} == {b" the"}
+    columns.step()
+    check_places(columns)
+    check_figures(columns)
+    columns = lockstep(one.twin(), other.twin())
+    columns.force(0, one.tokens.encode("é")[0])
+    columns.duplicate(1)
+    columns.remove(0)
+    assert {c.told for c in columns.columns} == {half}
+    assert columns.together
+
+
 def test_a_removed_column_s_weights_are_given_back_with_its_last_twin() -> None:
     columns = lockstep(*alike(1), make.model(make.sentence_pieces()))
     columns.duplicate(1)
