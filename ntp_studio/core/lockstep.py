@@ -376,19 +376,28 @@ class Lockstep:
     def _go(self, at: int) -> bool:
         if not 0 <= at < len(self._marks):
             return False
+        mark = self._marks[at]
+        there = [column for column in self.columns if column.number in mark.nodes]
+        if not there:  # whoever was has been removed since
+            return False
         self._at = at
-        for column in sorted(self.columns, key=lambda c: c.number not in self._marks[at].nodes):
-            node = self._marks[at].nodes.get(column.number)
-            column.trouble = ""
-            if node is not None:
-                column.session.go_to(node)
-                column.firm = self._marks[at].firm[column.number]
-            else:  # it was not here then
-                try:
-                    column.go_along(self.leader)
-                except StudioError as error:
-                    column.trouble = str(error)
+        for column in there:
+            column.session.go_to(mark.nodes[column.number])
+            column.firm, column.trouble = mark.firm[column.number], ""
+        for column in self.columns:
+            if column not in there:
+                column.follow(there[0], None)
+        if self.mode == "same text":
+            self._gather()
         return True
+
+    def _gather(self) -> None:
+        """Bring those along that another leading column left elsewhere: ahead of this one, or on other tokens."""
+        ids, text = self.leader.session.token_ids, self.text
+        for column in self.columns[1:]:
+            apart = not text.startswith(column.told) or (column.alike(self.leader) and column.session.token_ids != ids)
+            if apart:
+                column.follow(self.leader, None)
 
     def _columns_changed(self, text: bytes) -> None:
         """What is there was chosen by whichever column led, and told `text`: it is not cut anew. A new leader that
