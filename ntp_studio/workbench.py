@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ntp_studio.core.session import Session
 from ntp_studio.core.tree import Node
 from ntp_studio.loading import Loader
+from ntp_studio.looking import Looking
 from ntp_studio.time_lapse import TimeLapse
 from ntp_studio.training_desk import TrainingDesk
 
@@ -39,6 +40,7 @@ class Workbench:
         self._memory_told = 0.0
         self.training = TrainingDesk(emit, cancellation)
         self.loader = Loader(self._say, cancellation)
+        self.looking = Looking(self._say)
         self.time_lapse = TimeLapse(self._say, cancellation, self._show_text)
 
     def _say(self, event: m.Event) -> None:
@@ -56,6 +58,8 @@ class Workbench:
         with self._telling(column):
             if self.time_lapse.takes(command):
                 self.time_lapse.carry_out(column, number, command)
+            elif self.looking.takes(command):
+                self.looking.carry_out(column, command)
             else:
                 getattr(self, f"_do_{type(command).__name__}")(column, command)
 
@@ -123,6 +127,7 @@ class Workbench:
         from ntp_studio.core.session import Session
 
         column.session = Session(model, seed=column.seed, decoding=column.decoding, top=self._top)
+        column.session.pictures = column.pictures
         column.run += 1
         self._emit(m.Loaded(model.info, model=column.id))
         self.time_lapse.open(column)
@@ -270,6 +275,19 @@ class Workbench:
             self._show_frame(column, column.session)
         else:
             column.seed = command.seed
+
+    def _do_MoveNeedle(self, column: Column, command: m.MoveNeedle) -> None:
+        session = column.ready()
+        here = command.node is None or command.node == session.tree.here.id
+        if here and not self._outdated(column, command.run):  # else the text has gone on since
+            session.move_needle(command.u)
+            self._show_frame(column, session)
+
+    def _do_ShowPictures(self, column: Column, command: m.ShowPictures) -> None:
+        column.pictures = command.on
+        if column.session is not None:
+            column.session.pictures = command.on
+            self._show_frame(column, column.session)
 
     def _do_FindTokens(self, column: Column, command: m.FindTokens) -> None:
         session = column.ready()

@@ -169,10 +169,10 @@ class Taken:
 class StepFrame:
     """The distribution at one place in the text, the token chosen from it, and what it cost.
 
-    `candidates` are the model's most likely tokens, by rank, and always contain `choice`'s token. The others number
-    `vocab_size - len(candidates)` and hold `tail_probability` (model) and `processed_tail_probability` (decoding).
-    `origin` tells whether `choice` is what the draw gives here or was forced by a person. `taken` is what was taken
-    here before, where the text goes on on the page.
+    `candidates` are the model's most likely tokens, by rank, and always contain those of `choice` and `taken`. The
+    others number `vocab_size - len(candidates)` and hold `tail_probability` (model) and `processed_tail_probability`
+    (decoding). `origin` tells whether `choice` is what the draw gives here or was forced by a person. `taken` is what
+    was taken here before, where the text goes on on the page.
     """
 
     step: int  # 1 is the first token after the prompt, 0 is a place inside the prompt

@@ -16,6 +16,7 @@ from ntp_studio.core.types import DecodingSettings
 from ntp_studio.engine import Engine
 from ntp_studio.settings import Settings
 from ntp_studio.ui.help import AboutDialog, KeysDialog
+from ntp_studio.ui.looking_controller import LookingController
 from ntp_studio.ui.main_window import PANEL_ACTIONS, MainWindow
 from ntp_studio.ui.presenter import Presenter, State
 from ntp_studio.ui.preset_menu import preset_of
@@ -36,6 +37,8 @@ class Controller(QObject):
         self.presenter = Presenter(window, self.state)
         self.time_lapse = TimeLapseController(window, engine, self.presenter)
         self.training = TrainController(window, engine, self.state, self.presenter)
+        self.looking = LookingController(window, engine, self.presenter)
+        self.looking.decoding_chosen.connect(self._decoding_asked)
         self.training.open_requested.connect(self.open_model)
         self._keys: KeysDialog | None = None
         self._about: AboutDialog | None = None
@@ -208,6 +211,10 @@ class Controller(QObject):
     def set_decoding(self, decoding: DecodingSettings) -> None:
         self.window.decoding.set_settings(decoding)
         self._decoding_changed(self.window.decoding.settings())
+
+    @Slot(object)
+    def _decoding_asked(self, decoding: DecodingSettings) -> None:
+        self.set_decoding(decoding)
 
     @Slot(str)
     def _preset_chosen(self, name: str) -> None:

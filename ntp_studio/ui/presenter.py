@@ -48,6 +48,7 @@ class State:
 
 class Presenter(QObject):
     tokens_wanted = Signal(str, bool)  # of a prompt typed before there was a model
+    painted = Signal()  # another distribution is on the screen
 
     def __init__(self, window: MainWindow, state: State) -> None:
         super().__init__(window)
@@ -87,10 +88,12 @@ class Presenter(QObject):
             return
         w.next.show_frame(frame)
         w.decoding.show_reports(frame.stages)
+        w.text.show_spans(tuple(span for report in frame.stages for span in report.spans))
         w.text.show_pending(frame.choice.token, False)
         w.status.show_frame(frame)
         if frame.note:
             w.status.show_message(frame.note)
+        self.painted.emit()
 
     def _on_loading(self, event: m.Loading) -> None:
         self.state.loading = True

@@ -12,7 +12,7 @@ import pytest
 
 from ntp_studio.core.decoding import Chain, Context, Scores
 from ntp_studio.core.decoding.context import NoVocabulary
-from ntp_studio.core.decoding.draw import dart
+from ntp_studio.core.decoding.draw import landing
 from ntp_studio.core.decoding.stages import (
     AdaptiveP,
     Bias,
@@ -118,7 +118,8 @@ def test_llamacpp_draws(number: int) -> None:
     drawn = []
     for _ in case["tokens"]:
         low, high = (int(word) for word in twister.random_raw(2))
-        drawn.append(dart(scores, (low + high * 2**32) / 2**64))
+        u = np.array([(low + high * 2**32) / 2**64])
+        drawn.append(int(scores.ids[landing(scores.weights, u)][0]))
     assert drawn == case["tokens"]
 
 

@@ -68,6 +68,8 @@ def as_transformers(
     warn_of_order("transformers", stages, warnings)
     cold = any(isinstance(stage, Temperature) and stage.temperature == 0 for stage in stages)
     greedy = settings.method == "greedy" or cold  # transformers refuses a temperature of 0
+    if settings.method == "dart" and not greedy:
+        warnings.append("transformers draws by the race: with the dart, the same seed gives another text.")
     arguments = {"max_new_tokens": str(max_new_tokens), "do_sample": str(not greedy)}
     if not greedy:
         arguments |= NEUTRAL
