@@ -42,15 +42,7 @@ def _draw_line(candidate: Candidate, frame: StepFrame, result: Scores) -> StoryL
         words = f"waits {figure(candidate.waiting_time)} = luck {figure(candidate.noise)} ÷ {figure(p)}"
         words += ": the first of all" if won else f"; {chosen.token.label} came first, at {figure(frame.draw.time)}"
     else:
-        low = _before(candidate, result)
+        low = result.ahead_of(candidate.token.id)[1]
         words = f"lies from {low:.4f} to {min(1.0, low + p):.4f} on the line; "
         words += f"the needle at {frame.draw.u:.4f} falls on {'it' if won else chosen.token.label}"
     return StoryLine("draw", "Draw", "draw", words, p, float(won))
-
-
-def _before(candidate: Candidate, result: Scores) -> float:
-    """The probability of all tokens that lie before this one on the dart's line: likelier ones, and equals of lower
-    id."""
-    own = candidate.processed_logit
-    ahead = (result.values > own) | ((result.values == own) & (result.ids < candidate.token.id))
-    return float(result.weights[ahead].sum()) / result.total

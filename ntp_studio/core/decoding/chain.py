@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ntp_studio.core.decoding.build import build_stage
 from ntp_studio.core.decoding.context import Context, State
+from ntp_studio.core.decoding.picturing import pictures_of, spans_of
 from ntp_studio.core.decoding.scores import Ints, Scores
 from ntp_studio.core.decoding.stages import Note, Stage, Stop
 from ntp_studio.core.types import DecodingSettings, NoTokenAllowed, StageReport
@@ -77,8 +78,16 @@ class Trace:
         """`cuts` of one token."""
         return self.cuts(np.array([token_id]))[0]
 
-    def reports(self) -> tuple[StageReport, ...]:
-        return tuple(step.report() for step in self.stages)
+    def reports(self, *, pictures: bool = False) -> tuple[StageReport, ...]:
+        """A report of every stage, with the stretches of text that it speaks of; and with `pictures` where asked."""
+        return tuple(
+            replace(
+                step.report(),
+                pictures=pictures_of(step, self.context) if pictures else (),
+                spans=spans_of(step, self.context),
+            )
+            for step in self.stages
+        )
 
     def following(self, token_id: int) -> State:
         """What the stateful stages know once this token was taken; those that rest keep what they knew."""

@@ -159,6 +159,16 @@ class Scores:
         asked[ids] = True
         return np.flatnonzero(asked[self.ids])
 
+    def value_of(self, token_id: int) -> float:
+        """The logit of one token, -inf if it was removed."""
+        return float(self.values_at(np.array([token_id]))[0])
+
+    def ahead_of(self, token_id: int) -> tuple[int, float]:
+        """How many tokens rank before this one, which must be left, and the probability that they hold together."""
+        own = self.value_of(token_id)
+        ahead = (self.values > own) | ((self.values == own) & (self.ids < token_id))
+        return int(np.count_nonzero(ahead)), float(self.weights[ahead].sum()) / self.total
+
     @cached_property
     def best(self) -> int:
         """The id of the highest logit, the lowest such id on a tie."""

@@ -12,6 +12,7 @@ import numpy as np
 from ntp_studio.core.decoding.context import Context
 from ntp_studio.core.decoding.scores import Scores
 from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, Texts
+from ntp_studio.core.decoding.stages.figures import changed, percent, tokens
 from ntp_studio.core.decoding.stages.words import biased, sequence, sequences
 
 SEQUENCES = "a text, #12 for a token id, #12,13 for several; spaces count"
@@ -75,10 +76,20 @@ class Bias(Stage):
         added = np.array([amounts[i] for i in scores.ids[places].tolist()])
         after = scores.changed(places, scores.values[places] + added) if places.size else scores
         lost = f", {unknown} without a token" if unknown else ""
-        return after, Note(f"{places.size:,} tokens biased{lost}", detail=amounts)
+        return after, Note(f"{tokens(places.size)} biased{lost}", detail=amounts)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return "its bias is −∞"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if token_id not in note.detail:
+            return "no bias names it here: its logit stays"
+        amount = float(note.detail[token_id])
+        return f"{changed(token_id, before, after, lambda logit: logit + amount)} (bias {amount:+g})"
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        amount = note.detail[token_id]
+        return "ban" if amount == -math.inf else f"{amount:+g}"
 
 
 @dataclass(frozen=True)
@@ -104,13 +115,37 @@ class NoRepeatNgram(Stage):
         n, history = int(self.no_repeat_ngram_size), context.history()
         if n == 0 or history.size < n:
             return scores, Note()
-        windows = np.lib.stride_tricks.sliding_window_view(history, n)
-        same = np.flatnonzero((windows[:, : n - 1] == history[history.size - n + 1 :]).all(axis=1))
-        where = {int(windows[i, -1]): int(i) + 1 for i in same[::-1]}
+        same = self._starts(context)
+        where = {int(history[i + n - 1]): i + 1 for i in same[::-1]}
         return _banned(scores, where), Note(f"{len(where):,} banned", detail=where)
+
+    def _starts(self, context: Context) -> list[int]:
+        """Where n-grams begin whose first n − 1 tokens are the last of the text."""
+        n, history = int(self.no_repeat_ngram_size), context.history()
+        windows = np.lib.stride_tricks.sliding_window_view(history, n)
+        same: list[int] = np.flatnonzero((windows[:, : n - 1] == history[history.size - n + 1 :]).all(axis=1)).tolist()
+        return same
+
+    def repeated(self, context: Context) -> tuple[int, list[int]]:
+        """How many of the last tokens stand in the text before, followed by one that is banned for it, and where these
+        passages end (exclusive)."""
+        length = int(self.no_repeat_ngram_size) - 1
+        return length, [start + length for start in self._starts(context)]
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"would repeat the {int(self.no_repeat_ngram_size)} tokens from token {note.detail[token_id]:,} on"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        n = int(self.no_repeat_ngram_size)
+        if context.length < n:
+            return f"the text has {tokens(context.length)}, fewer than n = {n}: nothing can repeat yet"
+        if n == 1:
+            return "does not stand in the text yet"
+        return f"the last {tokens(n - 1)} followed by it stand nowhere in the text"
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        n = int(self.no_repeat_ngram_size)
+        return "stands already" if n == 1 else f"would repeat {n} tokens"
 
 
 @dataclass(frozen=True)
@@ -151,6 +186,12 @@ class Bans(Stage):
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"would complete the banned {note.detail[token_id]!r}"
 
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return "completes none of the banned texts here"
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        return "banned"
+
 
 @dataclass(frozen=True)
 class MinLength(Stage):
@@ -180,9 +221,19 @@ class MinLength(Stage):
             return scores, Note("long enough")
         ends = scores.places(np.array(sorted(context.vocabulary.eos_ids), dtype=np.int64))
         mass = float(scores.weights[ends].sum()) / scores.total if scores.count else math.nan
-        words = f"{missing:,} more to go; the end had {mass:.2%}"
+        had = f"{mass:.2%}" if mass >= 1e-4 or mass == 0 else percent(mass)
+        words = f"{missing:,} more to go; the end had {had}"
         after = scores.changed(ends, np.full(ends.size, -np.inf))
         return after, Note(words, float(done), (("new", float(done)), ("end_mass", mass)))
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"the end is forbidden: {int(note.limit):,} new tokens < {int(self.min_new_tokens):,}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        done, wanted = context.length - context.prompt_length, int(self.min_new_tokens)
+        if done >= wanted:
+            return f"the text may end: {done:,} new tokens ≥ {wanted:,}"
+        return f"{done:,} new tokens < {wanted:,}, but it does not end the text"
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        return f"end: {int(note.limit):,} < {int(self.min_new_tokens):,}"

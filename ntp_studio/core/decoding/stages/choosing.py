@@ -10,18 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ntp_studio.core.decoding.context import Context
-from ntp_studio.core.decoding.scores import Scores
-from ntp_studio.core.decoding.stages.base import (
-    TOLERANCE,
-    Note,
-    Parameter,
-    Role,
-    Stage,
-    Texts,
-    figure,
-    flag,
-    probability,
-)
+from ntp_studio.core.decoding.scores import Floats, Scores
+from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Role, Stage, Texts, flag, probability
+from ntp_studio.core.decoding.stages.figures import chance, moved
 from ntp_studio.core.decoding.stages.words import single
 
 PEAK, SHARPNESS, WIDTH = 5.0, 10.0, 0.3  # llama.cpp's constants of adaptive-p
@@ -70,8 +61,7 @@ class Xtc(Stage):
         thrown = f"coin {coin:.3f} {'<' if acts else '≥'} {self.xtc_probability:g}"
         if not acts:
             return scores, Note(f"{thrown}: does nothing", facts=facts)
-        edge = math.log(self.xtc_threshold) + scores.log_normalizer - TOLERANCE
-        likely = int(np.count_nonzero(scores.values >= edge))
+        likely = self.likely(scores)
         if likely < 2:
             return scores, Note(f"{thrown}; {likely} of p ≥ {self.xtc_threshold:g}: does nothing", facts=facts)
         struck = scores.ranked(likely - 1)
@@ -83,8 +73,22 @@ class Xtc(Stage):
         return scores.where(mask), Note(f"{thrown}; strikes {likely - 1:,} of p ≥ {self.xtc_threshold:g}", facts=facts)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        own = f"{figure(probability(logit, before))} ≥ {self.xtc_threshold:g}, and a less likely one is too"
+        own = f"{chance(logit, before)} ≥ {self.xtc_threshold:g}, and a less likely one is too"
         return f"{own}; coin {note.fact('coin'):.3f} < {self.xtc_probability:g}"
+
+    def likely(self, scores: Scores) -> int:
+        """How many tokens reach the threshold."""
+        edge = math.log(self.xtc_threshold) + scores.log_normalizer - TOLERANCE
+        return int(np.count_nonzero(scores.values >= edge))
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if after is before:
+            return note.threshold
+        own = chance(before.value_of(token_id), before)
+        coin = f"coin {note.fact('coin'):.3f} < {self.xtc_probability:g}"
+        if before.ahead_of(token_id)[0] < self.likely(before):
+            return f"{coin}, and {own} ≥ {self.xtc_threshold:g}, but it is the least likely such: it stays"
+        return f"{coin}, but {own} < {self.xtc_threshold:g}: only likelier ones are struck"
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,12 @@ class Mirostat(Stage):
         surprise = (before.log_normalizer - logit) / math.log(2)
         return f"surprise {surprise:.3f} bits > μ = {note.limit:.3f}"
 
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        surprise = (before.log_normalizer - before.value_of(token_id)) / math.log(2)
+        if surprise > note.limit + TOLERANCE / math.log(2):
+            return f"surprise {surprise:.3f} bits > μ = {note.limit:.3f}, as all are: the most likely stays"
+        return f"surprise {surprise:.3f} bits ≤ μ = {note.limit:.3f}"
+
 
 @dataclass(frozen=True)
 class AdaptiveP(Stage):
@@ -180,13 +190,22 @@ class AdaptiveP(Stage):
 
     def aim(self, context: Context) -> float:
         """The probability that this place aims at."""
-        weighted, total = self.sums(context)
+        return self.aimed(*self.sums(context))
+
+    def aimed(self, weighted: float, total: float) -> float:
+        """What is aimed at after these sums."""
         return min(1.0, max(0.0, 2 * self.adaptive_target - weighted / total))
+
+    @staticmethod
+    def steered(p: Floats, aim: float) -> Floats:
+        """The new logits of probabilities, the highest where they are what is aimed at."""
+        away = np.abs(p - aim) / WIDTH
+        values: Floats = PEAK - SHARPNESS * away * away / (1 + away)
+        return values
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         aim = self.aim(context)
-        away = np.abs(scores.probabilities - aim) / WIDTH
-        values = PEAK - SHARPNESS * away * away / (1 + away)
+        values = self.steered(scores.probabilities, aim)
         note = Note(f"aims at p = {aim:.3f}", aim, (("aim", aim), ("target", self.adaptive_target)))
         return scores.with_values(values, same_order=False), note
 
@@ -194,3 +213,11 @@ class AdaptiveP(Stage):
         weighted, total = self.sums(context)
         own = math.exp(float(before.values_at(np.array([token_id]))[0]) - before.log_normalizer)
         return own + self.adaptive_decay * weighted, 1 + self.adaptive_decay * total
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        p = probability(before.value_of(token_id), before)
+        away = abs(p - note.limit) / WIDTH
+        own = chance(before.value_of(token_id), before)
+        rule = f"δ = |{own} − {note.limit:.3f}| / {WIDTH:g} = {away:.3f}"
+        logit = f"logit {PEAK:g} − {SHARPNESS:g} × δ² / (1 + δ) = {after.value_of(token_id):.2f}"
+        return f"{moved(token_id, before, after)}: {rule}, {logit}"

@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from ntp_studio.core.decoding.context import Context
-from ntp_studio.core.decoding.scores import FEW, Scores
+from ntp_studio.core.decoding.scores import FEW, Floats, Scores
 from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Stage, figure, probability
+from ntp_studio.core.decoding.stages.figures import below, chance, checkable, percent, share, tokens
 
 TOP_H_LIMIT = 100  # hard-coded in transformers
 
@@ -51,6 +52,12 @@ class TopNSigma(Stage):
         sigma = note.fact("sigma")
         return f"logit {logit:.2f} < {note.limit:.2f} = {before.peak:.2f} − {self.top_n_sigma:g} × {sigma:.3f}"
 
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if math.isnan(note.limit):
+            return note.threshold
+        sigma, logit = note.fact("sigma"), before.value_of(token_id)
+        return f"logit {logit:.2f} ≥ {note.limit:.2f} = {before.peak:.2f} − {self.top_n_sigma:g} × {sigma:.3f}"
+
 
 @dataclass(frozen=True)
 class TopH(Stage):
@@ -73,16 +80,21 @@ class TopH(Stage):
     top_h: float
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
-        head = scores.weights[scores.ranked(TOP_H_LIMIT)]
-        p = head / head.sum()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            terms = np.where(p > 0, -p * np.log(p), 0.0)
-        sums = np.cumsum(terms)
+        p, sums = self.running(scores)
         limit = self.top_h * float(sums[-1])
         fits = (sums <= limit * (1 + TOLERANCE)) & (p > 0)
         kept = max(1, int(np.argmin(fits)) if not fits.all() else fits.size)
         words = f"Σ −p ln p ≤ {limit:.3f} = {self.top_h:g} × {sums[-1]:.3f} nats"
         return scores.first(kept), Note(words, limit, (("entropy", float(sums[-1])),))
+
+    @staticmethod
+    def running(scores: Scores) -> tuple[Floats, Floats]:
+        """The probabilities of the most likely among themselves, and the running sums of −p ln p, in nats."""
+        head = scores.weights[scores.ranked(TOP_H_LIMIT)]
+        p: Floats = head / head.sum()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(p > 0, -p * np.log(p), 0.0)
+        return p, np.cumsum(terms)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         head = before.top(TOP_H_LIMIT)
@@ -90,6 +102,14 @@ class TopH(Stage):
             return f"not among the {TOP_H_LIMIT} most likely, the only ones that top-H looks at"
         total = note.fact("entropy")
         return f"with it, the tokens would hold more than {note.limit:.3f} = {self.top_h:g} × {total:.3f} nats"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        place = before.ahead_of(token_id)[0]
+        held = float(self.running(before)[1][place])
+        rule = f"{note.limit:.3f} = {self.top_h:g} × {note.fact('entropy'):.3f} nats"
+        if place == 0 and held > note.limit * (1 + TOLERANCE):
+            return f"holds {held:.3f} > {rule} alone, but the most likely always stays"
+        return f"the tokens up to it hold {held:.3f} ≤ {rule}"
 
 
 @dataclass(frozen=True)
@@ -126,6 +146,14 @@ class TopK(Stage):
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"logit {logit:.2f} < {note.limit:.2f}, the lowest of the {int(self.top_k):,} most likely"
 
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if math.isnan(note.limit):
+            return note.threshold
+        k, place, logit = int(self.top_k), before.ahead_of(token_id)[0] + 1, before.value_of(token_id)
+        if place > k:
+            return f"number {place:,}, but its logit {logit:.2f} is that of number {k:,}: ties stay"
+        return f"number {place:,} of the {k:,} most likely: logit {logit:.2f} ≥ {note.limit:.2f}"
+
 
 @dataclass(frozen=True)
 class TopP(Stage):
@@ -151,10 +179,17 @@ class TopP(Stage):
             return scores, Note()
         kept, held = scores.heaviest(self.top_p - TOLERANCE)
         kept = kept if kept.count >= self.min_keep else scores.first(self.min_keep)
-        return kept, Note(f"{held:.1%} in {kept.count:,} tokens", held)
+        return kept, Note(f"{percent(held)} in {tokens(kept.count)}", held)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"more likely tokens already hold {note.limit:.4f} ≥ p = {self.top_p:g}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        ahead, held = before.ahead_of(token_id)
+        if not ahead:
+            return f"the most likely is always taken; it holds {share(before.value_of(token_id), before)}"
+        others = "the one more likely holds" if ahead == 1 else f"the {ahead:,} more likely hold"
+        return f"{others} {below(held, self.top_p, f'{self.top_p * 100:g}%')}: it is still taken"
 
 
 @dataclass(frozen=True)
@@ -186,5 +221,13 @@ class MinP(Stage):
         return kept, Note(f"p ≥ {figure(threshold)}", threshold)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        top = probability(before.peak, before)
-        return f"{figure(probability(logit, before))} < {self.min_p:g} × {figure(top)}"
+        return f"{chance(logit, before)} < {self.min_p:g} × {chance(before.peak, before)}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return f"{chance(before.value_of(token_id), before)} ≥ {self.rule(before, note)}"
+
+    def rule(self, before: Scores, note: Note) -> str:
+        """The line in words: `0.05 × 0.21 = 0.0105`."""
+        line = figure(note.limit)
+        top = checkable(probability(before.peak, before), 4, "g", lambda shown: figure(self.min_p * shown) == line)
+        return f"{self.min_p:g} × {top} = {line}"

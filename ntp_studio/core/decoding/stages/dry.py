@@ -11,7 +11,8 @@ import numpy as np
 
 from ntp_studio.core.decoding.context import Context, Vocabulary
 from ntp_studio.core.decoding.scores import Scores
-from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, Texts
+from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, Texts, figure
+from ntp_studio.core.decoding.stages.figures import changed, tokens
 
 FLOAT_MAX_LOG = 88.7228391  # ln of the largest float32, where llama.cpp stops its power from growing
 
@@ -77,10 +78,43 @@ class Dry(Stage):
 
     def penalty(self, length: int) -> float:
         """What continuing a repetition of this length costs."""
+        return self.dry_multiplier * float(self.dry_base ** self._exponent(length))
+
+    def _exponent(self, length: int) -> int:
         exponent = length - int(self.dry_allowed_length)
         if self.dry_base > 1.000001:
             exponent = min(exponent, int(FLOAT_MAX_LOG / math.log(self.dry_base)))
-        return self.dry_multiplier * float(self.dry_base**exponent)
+        return exponent
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        length = note.detail.get(token_id)
+        if length is None:
+            return "would continue no passage that stands in the text: its logit stays"
+        amount = self.penalty(length)
+        words = changed(token_id, before, after, lambda logit: logit - amount)
+        cost = f"{self.dry_multiplier:g} × {self.dry_base:g}^{self._exponent(length)} = {figure(amount)}"
+        return f"{words} (− {cost}: {self.beside(token_id, 0.0, note, context)})"
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        return f"would continue {tokens(note.detail[token_id])}"
+
+    def longest(self, note: Note, context: Context) -> tuple[int, list[int]]:
+        """How long the longest match is, and where in the text the passages end (exclusive) that the text's end matches
+        so far; no passages where nothing repeats."""
+        length = int(dict(note.facts).get("longest", 0))
+        history = context.history(self.dry_penalty_last_n)
+        if not length:
+            return 0, []
+        ends, back = np.arange(length, history.size), 0
+        while ends.size > 8 and back < length:  # each turn leaves fewer: cheaper than comparing whole passages
+            back += 1
+            ends = ends[history[ends - back] == history[-back]]
+        last, first = history[history.size - length :], context.length - history.size
+        return length, [
+            first + end
+            for end in ends.tolist()
+            if note.detail.get(int(history[end])) == length and np.array_equal(history[end - length : end], last)
+        ]
 
 
 def merged(texts: Iterable[str], vocabulary: Vocabulary) -> Breakers:

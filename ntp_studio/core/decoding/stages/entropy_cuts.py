@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from ntp_studio.core.decoding.context import Context
-from ntp_studio.core.decoding.scores import Scores, crossing
+from ntp_studio.core.decoding.scores import Floats, Scores, crossing
 from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Stage, figure, probability
+from ntp_studio.core.decoding.stages.figures import chance, checkable, percent, tokens
 
 
 def _at_least(scores: Scores, limit: float, min_keep: int = 1) -> Scores:
@@ -18,6 +19,14 @@ def _at_least(scores: Scores, limit: float, min_keep: int = 1) -> Scores:
     threshold = (math.log(limit) if limit > 0 else -math.inf) + scores.log_normalizer - TOLERANCE
     least = float(scores.values[scores.ranked(min_keep)[-1]]) if min_keep > 1 else scores.peak
     return scores.where(scores.values >= min(threshold, least))
+
+
+def _reaches(token_id: int, before: Scores, limit: float, rule: str) -> str:
+    """How a token that was left by `_at_least` stands to its line."""
+    logit = before.value_of(token_id)
+    if limit > 0 and logit - before.log_normalizer < math.log(limit) - TOLERANCE:
+        return f"{chance(logit, before)} < {rule}, as all are: the most likely stays"
+    return f"{chance(logit, before)} ≥ {rule}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class Typical(Stage):
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.typical_p == 1:
             return scores, Note()
-        distance = np.abs(scores.log_normalizer - scores.entropy - scores.values)
+        distance = self.distance(scores)
         limit, _ = crossing(distance, scores.weights, (self.typical_p - TOLERANCE) * scores.total)
         mask = distance <= limit + TOLERANCE
         if self.min_keep > 1:
@@ -49,10 +58,21 @@ class Typical(Stage):
         words = f"|−ln p − {scores.entropy:.3f}| ≤ {limit:.3f} nats"
         return kept, Note(words, limit, (("entropy", scores.entropy),))
 
+    @staticmethod
+    def distance(scores: Scores) -> Floats:
+        """|−ln p − H| of each token, in nats."""
+        distance: Floats = np.abs(scores.log_normalizer - scores.entropy - scores.values)
+        return distance
+
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         surprise = before.log_normalizer - logit
         gap = abs(surprise - before.entropy)
         return f"surprise {surprise:.3f} is {gap:.3f} from the entropy {before.entropy:.3f} nats, > {note.limit:.3f}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        surprise = before.log_normalizer - before.value_of(token_id)
+        gap = abs(surprise - before.entropy)
+        return f"surprise {surprise:.3f} is {gap:.3f} from the entropy {before.entropy:.3f} nats, ≤ {note.limit:.3f}"
 
 
 @dataclass(frozen=True)
@@ -83,7 +103,10 @@ class Epsilon(Stage):
         return kept, Note(f"p ≥ {self.epsilon_cutoff:g}", self.epsilon_cutoff)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        return f"{figure(probability(logit, before))} < ε = {self.epsilon_cutoff:g}"
+        return f"{chance(logit, before)} < ε = {self.epsilon_cutoff:g}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return _reaches(token_id, before, note.limit, f"ε = {self.epsilon_cutoff:g}")
 
 
 @dataclass(frozen=True)
@@ -118,10 +141,16 @@ class Eta(Stage):
         return _at_least(scores, limit, self.min_keep), Note(f"p ≥ {figure(limit)}", limit, facts)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        own = figure(probability(logit, before))
+        return f"{chance(logit, before)} < {self.rule(note)}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return _reaches(token_id, before, note.limit, self.rule(note))
+
+    def rule(self, note: Note) -> str:
+        """The line in words: which of the two it is."""
         if note.fact("lowered") < self.eta_cutoff:
-            return f"{own} < {figure(note.limit)} = √{self.eta_cutoff:g} × e^−{before.entropy:.3f}"
-        return f"{own} < ε = {self.eta_cutoff:g}"
+            return f"{figure(note.limit)} = √{self.eta_cutoff:g} × e^−{note.fact('entropy'):.3f}"
+        return f"ε = {self.eta_cutoff:g}"
 
 
 @dataclass(frozen=True)
@@ -149,8 +178,17 @@ class TopA(Stage):
         return _at_least(scores, limit), Note(f"p ≥ {figure(limit)}", limit)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        top = figure(probability(before.peak, before))
-        return f"{figure(probability(logit, before))} < {self.top_a:g} × {top}²"
+        return f"{chance(logit, before)} < {self.top_a:g} × {chance(before.peak, before)}²"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return f"{chance(before.value_of(token_id), before)} ≥ {self.rule(before, note)}"
+
+    def rule(self, before: Scores, note: Note) -> str:
+        """The line in words: `0.2 × 0.21² = 0.00882`."""
+        line = figure(note.limit)
+        top = probability(before.peak, before)
+        shown = checkable(top, 4, "g", lambda shown: figure(self.top_a * shown * shown) == line)
+        return f"{self.top_a:g} × {shown}² = {line}"
 
 
 @dataclass(frozen=True)
@@ -174,14 +212,36 @@ class TailFree(Stage):
         if self.tfs_z == 1 or scores.count <= 2:
             return scores, Note("" if self.tfs_z == 1 else "two tokens have no curve")
         p = np.sort(scores.probabilities)[::-1]
-        bends = np.abs(p[:-2] - 2 * p[1:-1] + p[2:])
+        bends = bent(p)
         total = float(bends.sum())
-        sums = np.cumsum(bends / total if total > 1e-6 else np.full(bends.size, 1 / bends.size))
+        sums = np.cumsum(shares(bends, total, scores.count))
         kept = max(1, int(np.searchsorted(sums, self.tfs_z + TOLERANCE, side="right")))
+        facts = (("bend", total),)
         if kept >= sums.size:
-            return scores, Note(f"the curve bends to its end: {scores.count:,} kept")
+            return scores, Note(f"the curve bends to its end: {scores.count:,} kept", facts=facts)
         held = float(sums[kept - 1])
-        return scores.first(kept), Note(f"{held:.1%} of the bend in {kept:,} tokens", held)
+        return scores.first(kept), Note(f"{percent(held)} of the bend in {tokens(kept)}", held, facts)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"in the tail: {note.limit:.4f} of the curve's bend lies before it, and more would pass {self.tfs_z:g}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if math.isnan(note.limit):
+            return note.threshold
+        place = before.ahead_of(token_id)[0]
+        bends = bent(before.probabilities[before.ranked(place + 3)])
+        held = float(shares(bends, note.fact("bend"), before.count).sum())
+        if held > self.tfs_z + TOLERANCE:
+            return f"{held:.4f} of the curve's bend lies up to it, > {self.tfs_z:g}, but the most likely always stays"
+        return f"before the tail: {held:.4f} of the curve's bend lies up to it, ≤ {self.tfs_z:g}"
+
+
+def bent(p: Floats) -> Floats:
+    """How much the curve of probabilities, most likely first, bends at each but the last two."""
+    bends: Floats = np.abs(p[:-2] - 2 * p[1:-1] + p[2:])
+    return bends
+
+
+def shares(bends: Floats, total: float, count: int) -> Floats:
+    """Bends as shares of the `total` over all `count` tokens; equal ones where the curve is straight."""
+    return bends / total if total > 1e-6 else np.full(bends.size, 1 / (count - 2))

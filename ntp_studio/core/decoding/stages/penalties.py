@@ -11,12 +11,24 @@ import numpy as np
 from ntp_studio.core.decoding.context import Context
 from ntp_studio.core.decoding.scores import Scores
 from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, flag
+from ntp_studio.core.decoding.stages.figures import changed, logit_figure, tokens
 
 
 def _window(name: str) -> Parameter:
     return Parameter(
         name, "last tokens (0: all)", 0, 0, 4096, integer=True, decimals=0, scale="log", usual=(0, 1024), advanced=True
     )
+
+
+def _scope(last: float, prompt: float) -> str:
+    """The part of the text that counts, in words."""
+    if last:
+        return f"the last {int(last):,} tokens" + ("" if prompt else " generated")
+    return "the text" if prompt else "what was generated"
+
+
+def _untouched(token_id: int, before: Scores, scope: str) -> str:
+    return f"does not stand in {scope}: its logit stays {logit_figure(before.value_of(token_id))}"
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,21 @@ class RepetitionPenalty(Stage):
             new = np.where(old > 0, old / self.repetition_penalty, old * self.repetition_penalty)
         highest = np.finfo(np.float64).max
         after = scores.changed(hit, np.clip(new, -highest, highest))
-        return after, Note(f"{hit.size:,} tokens penalised", facts=(("tokens", float(hit.size)),))
+        return after, Note(f"{tokens(hit.size)} penalised", facts=(("tokens", float(hit.size)),))
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        scope = _scope(self.repeat_last_n, self.repeat_prompt)
+        if token_id not in context.history(self.repeat_last_n, prompt=bool(self.repeat_prompt)):
+            return _untouched(token_id, before, scope)
+        factor = self.beside(token_id, before.value_of(token_id), note, context)
+        words = changed(token_id, before, after, self._of)
+        return f"{words} ({factor}: it stands in {scope})"
+
+    def _of(self, logit: float) -> float:
+        return logit / self.repetition_penalty if logit > 0 else logit * self.repetition_penalty
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        return f"{'÷' if logit > 0 else '×'} {self.repetition_penalty:g}"
 
 
 @dataclass(frozen=True)
@@ -104,4 +130,28 @@ class PresenceFrequency(Stage):
         hit = scores.places(np.flatnonzero(counts))
         amounts = self.frequency_penalty * counts[scores.ids[hit]] + self.presence_penalty
         after = scores.changed(hit, scores.values[hit] - amounts)
-        return after, Note(f"{hit.size:,} tokens penalised", facts=(("tokens", float(hit.size)),))
+        return after, Note(f"{tokens(hit.size)} penalised", facts=(("tokens", float(hit.size)),))
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        scope = _scope(self.frequency_last_n, self.frequency_prompt)
+        count = self._times(token_id, context)
+        if not count:
+            return _untouched(token_id, before, scope)
+        terms = [_taken(self.presence_penalty)] if self.presence_penalty else []
+        terms += [f"{_taken(self.frequency_penalty)} × {count:,}"] if self.frequency_penalty else []
+        times = "once" if count == 1 else f"{count:,} times"
+        amount = self.presence_penalty + self.frequency_penalty * count
+        words = changed(token_id, before, after, lambda logit: logit - amount)
+        return f"{words} ({' '.join(terms)}: it stands {times} in {scope})"
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        count = self._times(token_id, context)
+        return "seen" if count == 1 else f"seen {count:,}×"
+
+    def _times(self, token_id: int, context: Context) -> int:
+        history = context.history(self.frequency_last_n, prompt=bool(self.frequency_prompt))
+        return int(np.count_nonzero(history == token_id))
+
+
+def _taken(amount: float) -> str:
+    return f"{'−' if amount > 0 else '+'} {abs(amount):g}"

@@ -12,6 +12,7 @@ import numpy as np
 from ntp_studio.core.decoding.context import Context
 from ntp_studio.core.decoding.scores import Floats, Scores
 from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage
+from ntp_studio.core.decoding.stages.figures import checkable, logit_figure, moved, percent
 
 LOWEST = -float(np.finfo(np.float64).max)
 
@@ -33,6 +34,20 @@ def _alone(logit: float, before: Scores) -> str:
     if logit < before.peak:
         return "at T = 0 only the most likely token is left"
     return "at T = 0 only one token is left, the lowest id of those tied at the top"
+
+
+def _survived(token_id: int, before: Scores) -> str:
+    tied = int(np.count_nonzero(before.values == before.peak))
+    return (
+        f"at T = 0 only it is left: {'the most likely' if tied == 1 else f'of {tied:,} tied at the top, the lowest id'}"
+    )
+
+
+def _divided(token_id: int, before: Scores, after: Scores, temperature: float) -> str:
+    """`p 5.7% → 6.9%: logit 14.20 ÷ 0.8 = 17.75`."""
+    new = logit_figure(after.value_of(token_id))
+    old = checkable(before.value_of(token_id), 2, "f", lambda shown: logit_figure(shown / temperature) == new)
+    return f"{moved(token_id, before, after)}: logit {old} ÷ {temperature:g} = {new}"
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,13 @@ class Temperature(Stage):
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return _alone(logit, before)
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if self.temperature == 0:
+            return _survived(token_id, before)
+        if not math.isclose(after.peak * self.temperature, before.peak, rel_tol=1e-9, abs_tol=1e-9):
+            return f"{moved(token_id, before, after)} (T = {self.temperature:g})"  # the zero point was given up
+        return _divided(token_id, before, after, self.temperature)
 
 
 @dataclass(frozen=True)
@@ -92,15 +114,27 @@ class DynamicTemperature(Stage):
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if scores.count <= 1:
             return scores, Note("one token is left: nothing to do")
+        share = min(1.0, scores.entropy / math.log(scores.count))
+        chosen = self.at(share)
+        words = f"T = {chosen:.3f}: H / ln N = {scores.entropy:.3f} / ln {scores.count:,} = {percent(share)}"
+        return cooled(scores, chosen), Note(words, chosen, (("temperature", chosen), ("share", share)))
+
+    def at(self, share: float) -> float:
+        """The temperature where the entropy is this share of the largest possible."""
         low = max(0.0, self.dynatemp_base - self.dynatemp_range)
         high = self.dynatemp_base + self.dynatemp_range
-        share = min(1.0, scores.entropy / math.log(scores.count))
-        chosen = low + (high - low) * share**self.dynatemp_exponent
-        words = f"T = {chosen:.3f}: H / ln N = {scores.entropy:.3f} / ln {scores.count:,} = {share:.1%}"
-        return cooled(scores, chosen), Note(words, chosen, (("temperature", chosen), ("share", share)))
+        return low + (high - low) * float(share**self.dynatemp_exponent)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return _alone(logit, before)
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if math.isnan(note.limit):
+            return note.threshold
+        if note.limit == 0:
+            return _survived(token_id, before)
+        entropy = f"H is {percent(note.fact('share'))} of the possible"
+        return f"{moved(token_id, before, after)} (T = {note.limit:.3f}: {entropy})"
 
 
 @dataclass(frozen=True)
@@ -128,16 +162,38 @@ class Smoothing(Stage):
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.smoothing_factor == 0:
             return scores, Note()
-        square = (3 - self.smoothing_curve) / 2 * self.smoothing_factor
-        cube = (self.smoothing_curve - 1) / 2 * self.smoothing_factor
-        below = scores.values - scores.peak
         with np.errstate(over="ignore", invalid="ignore"):
-            # (cube·d − square)·d² rather than two terms: they never cancel, as both are negative.
-            values: Floats = scores.peak + (cube * below - square) * (below * below)
+            values: Floats = scores.peak + self.bent(scores.values - scores.peak)
         if not math.isfinite(values.min()):  # d beyond 1e100: it stays the lowest, and stays
             values = np.maximum(np.nan_to_num(values, nan=LOWEST, neginf=LOWEST), LOWEST)
         return scores.with_values(values, same_order=True), Note()
 
+    def bent(self, below: Floats) -> Floats:
+        """Distances from the highest logit (none above 0) after the bend."""
+        square = (3 - self.smoothing_curve) / 2 * self.smoothing_factor
+        cube = (self.smoothing_curve - 1) / 2 * self.smoothing_factor
+        # (cube·d − square)·d² rather than two terms: they never cancel, as both are negative.
+        return (cube * below - square) * (below * below)
+
+    @property
+    def still(self) -> float:
+        """The distance d < 0 from the highest logit that stays what it is: nearer ones come closer, others fall."""
+        square = (3 - self.smoothing_curve) / 2 * self.smoothing_factor
+        cube = (self.smoothing_curve - 1) / 2 * self.smoothing_factor
+        return -2 / (square + math.sqrt(square * square + 4 * cube))  # of cube·d² − square·d = 1, without cancelling
+
     @classmethod
     def is_off(cls, values: Mapping[str, Any]) -> bool:
         return bool(values["smoothing_factor"] == 0)
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        old = before.peak - before.value_of(token_id)
+        new = after.peak - after.value_of(token_id)
+        if old == 0:
+            return f"{moved(token_id, before, after)}: the highest logit stays where it is"
+        lower = logit_figure(new)
+        if self.smoothing_curve != 1 or old >= 1e6:
+            return f"{moved(token_id, before, after)}: {logit_figure(old)} below the highest becomes {lower}"
+        factor = self.smoothing_factor
+        stood = checkable(old, 2, "f", lambda shown: logit_figure(factor * shown * shown) == lower)
+        return f"{moved(token_id, before, after)}: {stood} below the highest becomes {factor:g} × {stood}² = {lower}"

@@ -45,6 +45,9 @@ class Stop(Stage):
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         return scores, Note("changes no probability")
 
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return note.threshold
+
     def reached(self, ids: list[int], context: Context) -> bool:
         """Whether the text that ends with these ids ends here."""
         vocabulary = context.vocabulary
