@@ -329,6 +329,7 @@ class SessionOpened(Event):
     decoding: DecodingSettings
     seed: int
     prompt: str
+    chat: bool
 
 
 @dataclass(frozen=True, slots=True)

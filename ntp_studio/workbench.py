@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 from ntp_studio.core.tree import Node
 from ntp_studio.loading import Loader
 from ntp_studio.looking import Looking
+from ntp_studio.session_desk import SessionDesk
 from ntp_studio.time_lapse import TimeLapse
 from ntp_studio.training_desk import TrainingDesk
 
@@ -42,6 +43,15 @@ class Workbench:
         self.loader = Loader(self._say, cancellation)
         self.looking = Looking(self._say)
         self.time_lapse = TimeLapse(self._say, cancellation, self._show_text)
+        self.sessions = SessionDesk(
+            self._say,
+            self.loader,
+            self.time_lapse,
+            pause=self._pause,
+            reading=self._reading,
+            show_text=self._show_text,
+            top=top,
+        )
 
     def _say(self, event: m.Event) -> None:
         self._emit(event)
@@ -60,6 +70,8 @@ class Workbench:
                 self.time_lapse.carry_out(column, number, command)
             elif self.looking.takes(command):
                 self.looking.carry_out(column, command)
+            elif self.sessions.takes(command):
+                self.sessions.carry_out(column, number, command)
             else:
                 getattr(self, f"_do_{type(command).__name__}")(column, command)
 
