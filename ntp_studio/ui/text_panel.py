@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ntp_studio.core.pictures import Span
 from ntp_studio.core.types import PageToken, TokenText
 from ntp_studio.ui.heat_legend import HeatLegend
 from ntp_studio.ui.message_card import MessageCard
@@ -189,6 +190,11 @@ class TextPanel(QWidget):
         """The token about to be taken; None when there is none."""
         self._page.set_pending(token, forced)
 
+    def show_spans(self, spans: tuple[Span, ...], source: str = "") -> None:
+        """Underline stretches of the text on the page, indexes counting its tokens from 0, until the next text. `()`
+        takes the lines away. `source` names the stage that speaks of them, for the card over a token."""
+        self._page.show_spans(spans, source)
+
     def show_tokenized(self, text: str, tokens: tuple[PageToken, ...], context_length: int) -> None:
         """The answer to `prompt_edited`."""
         self._editor.show_tokenized(text, tokens, context_length)
@@ -231,6 +237,10 @@ class TextPanel(QWidget):
         """What stands in the editor, and whether the chat template is to wrap it."""
         self._editor.set_text(text)
         self._editor.set_chat(chat)
+
+    def expect_text(self) -> None:
+        """Another text is on its way: it will be shown, even if a prompt is being written."""
+        self._awaiting = True
 
     prompt_text = property(lambda self: self._editor.text())
     prompt_chat = property(lambda self: self._editor.chat())
