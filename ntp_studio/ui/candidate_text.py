@@ -10,39 +10,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication
 
-from ntp_studio.core.types import Candidate, DrawReport, Origin, StepFrame
-
-# What people call a stage, by the name it has in settings and reports. A stage that is not listed keeps its own name.
-STAGE_LABELS = {
-    "temperature": "temperature",
-    "dynamic_temperature": "dynamic temperature",
-    "quadratic": "quadratic smoothing",
-    "top_k": "top-k",
-    "top_p": "top-p",
-    "min_p": "min-p",
-    "typical": "typical-p",
-    "typical_p": "typical-p",
-    "epsilon": "epsilon",
-    "epsilon_cutoff": "epsilon",
-    "eta": "eta",
-    "eta_cutoff": "eta",
-    "top_h": "top-H",
-    "top_n_sigma": "top-nσ",
-    "top_nsigma": "top-nσ",
-    "top_a": "top-a",
-    "tfs": "tail-free",
-    "tfs_z": "tail-free",
-    "tail_free": "tail-free",
-    "xtc": "XTC",
-    "dry": "DRY",
-    "mirostat": "mirostat",
-    "no_repeat_ngram": "no-repeat n-gram",
-    "no_repeat_ngram_size": "no-repeat n-gram",
-    "min_new_tokens": "minimum length",
-    "logit_bias": "logit bias",
-    "bad_words": "ban",
-    "ban": "ban",
-}
+from ntp_studio.core.decoding import STAGES
+from ntp_studio.core.types import Candidate, DrawReport, Origin, StepFrame, Taken
 
 DASH = "—"
 MINUS = "−"
@@ -51,7 +20,12 @@ _WHOLE = 1.0 - 1e-9
 
 
 def stage_label(name: str) -> str:
-    return STAGE_LABELS.get(name, name)
+    """What people call a stage, as it stands within a sentence; a stage that is not known keeps its own name."""
+    stage = STAGES.get(name)
+    if stage is None:
+        return name
+    label = stage.label
+    return label[0].lower() + label[1:] if label[1:2].islower() else label  # DRY and XTC stay as they are
 
 
 def number(value: int) -> str:
@@ -142,21 +116,57 @@ def processed_percent(candidate: Candidate) -> str:
     return DASH if candidate.cut_by is not None else percent(candidate.processed_probability)
 
 
+def needle_figure(u: float) -> str:
+    """Where the needle stands, `0.570`; never `1.000`, where it cannot be."""
+    return f"{min(u, 0.9994):.3f}"
+
+
+def plain_figure(value: float) -> str:
+    """Four significant figures, as the arithmetic of a draw shows them."""
+    return f"{value:.4g}" if math.isfinite(value) else DASH
+
+
 def choice_caption(draw: DrawReport, origin: Origin, in_prompt: bool = False) -> str:
     """How the token was chosen, up to the arrow: `race · seed 42 · draw 6`. Inside the prompt nothing is drawn: there
     it says what would be."""
     translate = QCoreApplication.translate
     if origin == "forced":
         return translate("CandidateText", "forced by you")
+    by_hand = draw.method == "dart" and draw.needle != "seed"
     if in_prompt:
         if draw.method == "greedy":
             return translate("CandidateText", "in the prompt: greedy would take")
+        if by_hand:
+            return translate("CandidateText", "in the prompt: needle at {u}").format(u=needle_figure(draw.u))
         return translate("CandidateText", "in the prompt: seed {seed} would draw").format(seed=draw.seed)
     if draw.method == "greedy":
         return translate("CandidateText", "greedy: the most likely")
-    return translate("CandidateText", "race · seed {seed} · draw {number}").format(
-        seed=draw.seed, number=number(draw.position + 1)
-    )
+    if by_hand:
+        words = (
+            translate("CandidateText", "dart · needle held at {u}")
+            if draw.needle == "held"
+            else translate("CandidateText", "dart · u = {u} · needle moved by you")
+        )
+        return words.format(u=needle_figure(draw.u))
+    words = translate("CandidateText", "race · seed {seed} · draw {number}")
+    if draw.method == "dart":
+        words = translate("CandidateText", "dart · u = {u} · seed {seed} · draw {number}")
+    return words.format(u=needle_figure(draw.u), seed=draw.seed, number=number(draw.position + 1))
+
+
+def taken_caption(taken: Taken) -> str:
+    """What was taken at a place that is looked at again, and how: `taken here: ·dream — race, seed 42, draw 6`."""
+    translate = QCoreApplication.translate
+    if taken.origin == "prompt":
+        return translate("CandidateText", "the prompt goes on with {token}").format(token=taken.token.label)
+    if taken.draw is None:
+        how = translate("CandidateText", "forced by you")
+    else:
+        how = choice_caption(taken.draw, taken.origin).replace(" · ", ", ")
+    words = translate("CandidateText", "taken here: {token} — {how}")
+    if taken.changed:
+        words = translate("CandidateText", "taken here: {token} — {how} (settings or luck have changed since)")
+    return words.format(token=taken.token.label, how=how)
 
 
 def choice_explained(draw: DrawReport) -> tuple[str, ...]:
@@ -167,6 +177,8 @@ def choice_explained(draw: DrawReport) -> tuple[str, ...]:
             translate("CandidateText", "Greedy always takes the token that is most likely after the decoding chain."),
             translate("CandidateText", "Nothing is drawn at random, so the seed plays no part."),
         )
+    if draw.method == "dart":
+        return _dart_explained(draw)
     sentences = [
         translate("CandidateText", "Every token waits a random time; the likelier it is, the shorter. The first wins."),
         translate("CandidateText", "The same seed gives the same waiting times, and so the same text."),
@@ -174,8 +186,35 @@ def choice_explained(draw: DrawReport) -> tuple[str, ...]:
     ]
     if math.isfinite(draw.time):
         waited = translate("CandidateText", "The winner's time here, random time ÷ probability: {time}")
-        sentences.append(waited.format(time=f"{draw.time:.4g}"))
+        sentences.append(waited.format(time=plain_figure(draw.time)))
     return tuple(sentences)
+
+
+def _dart_explained(draw: DrawReport) -> tuple[str, ...]:
+    translate = QCoreApplication.translate
+    whence = {
+        "seed": translate("CandidateText", "The seed says where it falls (u); the needle can be dragged elsewhere."),
+        "moved": translate("CandidateText", "You moved the needle here; Esc gives it back to the seed."),
+        "held": translate("CandidateText", "You hold the needle, so it falls on this place at every step."),
+    }
+    return (
+        translate(
+            "CandidateText",
+            "The probabilities lie end to end on a line from 0 to 1, the likeliest first. A needle falls on the line, "
+            "and the token that it hits is taken: the wider its stretch, the oftener.",
+        ),
+        whence[draw.needle],
+        translate("CandidateText", "llama.cpp draws in this way, with random numbers of its own."),
+    )
+
+
+def race_arithmetic(candidate: Candidate) -> str:
+    """`0.0179 ÷ 0.0571 = 0.3135`: its luck, its probability, its waiting time; nothing where no race is run or the
+    token was cut."""
+    time = candidate.waiting_time
+    if not math.isfinite(time):
+        return ""
+    return f"{plain_figure(candidate.noise)} ÷ {plain_figure(candidate.processed_probability)} = {plain_figure(time)}"
 
 
 def decoded_caption(frame: StepFrame | None) -> str:
@@ -232,6 +271,9 @@ def explain(candidate: Candidate, frame: StepFrame | None) -> Explanation:
     else:
         text = arithmetic(candidate.processed_logit, processed_normalizer, candidate.processed_probability)
         lines.append((after, text))
+    race = race_arithmetic(candidate)
+    if race and frame is not None and frame.draw.method == "race":
+        lines.append((translate("CandidateText", "luck ÷ p = time"), race))
     if frame is not None and frame.choice.token.id == token.id:
         chosen = translate("CandidateText", "chosen")
         lines.append((chosen, choice_caption(frame.draw, frame.origin, frame.step == 0)))

@@ -25,26 +25,41 @@ class LookingController(QObject):
     def __init__(self, window: MainWindow, engine: Engine, presenter: Presenter) -> None:
         super().__init__(window)
         self._window, self._engine, self._state = window, engine, presenter.state
-        self._selected: int | None = None
-        self._waiting = False  # for a story: one question at a time, however fast the frames come
-        self._again = False  # the place or the settings have changed since it was asked
+        self._wanted: int | None = None  # the token whose story is open
+        self._waiting = False  # one question at a time, however fast the frames come
+        self._again = False  # the token, the place or the settings have changed since it was asked
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.StoryTold: self._on_story,
             m.ManyDrawn: self._on_many,
+            m.FrameReady: self._on_frame,
             m.Loaded: self._on_loaded,
             m.Trouble: self._on_trouble,
         }
         presenter.listeners.append(self.handle)
-        presenter.painted.connect(self._ask_story)
-        following, decoding = window.next, window.decoding
-        following.selection_changed.connect(self._token_selected)
-        following.method_chosen.connect(self._method_chosen)
-        following.needle_moved.connect(self._needle_moved)
-        following.needle_released_to_seed.connect(self._needle_released)
-        following.needle_held.connect(self._needle_held)
-        following.restore_asked.connect(self.decoding_chosen)
-        following.many_asked.connect(self._many_asked)
-        decoding.pictures_wanted.connect(self._pictures_wanted)
+        column, draw, panel, commands = window.next, window.next.draw_strip, window.decoding, window.commands
+        column.story_wanted.connect(self._story_wanted)
+        column.story_closed.connect(self._story_closed)
+        column.selection_changed.connect(self._token_selected)
+        column.method_chosen.connect(self._method_chosen)
+        column.needle_moved.connect(self._needle_moved)
+        column.needle_released_to_seed.connect(self._needle_released)
+        column.needle_held.connect(self._needle_held)
+        column.restore_asked.connect(self.decoding_chosen)
+        column.many_asked.connect(self._many_asked)
+        column.many_button.toggled.connect(commands["draw_many"].setChecked)
+        panel.pictures_wanted.connect(self._pictures_wanted)
+        commands["draw_many"].toggled.connect(self._many_toggled)
+        commands["toggle_drawings"].toggled.connect(self._drawings_toggled)
+        commands["dart"].triggered.connect(draw.toggle_method)
+        commands["hold_needle"].triggered.connect(draw.toggle_hold)
+        commands["story"].triggered.connect(column.tell_story)
+
+    def begin(self) -> None:
+        """Show the drawings, if they were shown the last time."""
+        on = self._state.settings.pictures
+        self._window.decoding.pictures_shown = on
+        self._window.commands["toggle_drawings"].setChecked(on)
+        self._engine.send(m.ShowPictures(on))
 
     def handle(self, event: m.Event) -> None:
         """One event of the worker, in the main thread."""
@@ -55,27 +70,39 @@ class LookingController(QObject):
     # -- what a person does
 
     @Slot(bool)
+    def _drawings_toggled(self, on: bool) -> None:
+        self._window.decoding.pictures_shown = on
+
+    @Slot(bool)
     def _pictures_wanted(self, on: bool) -> None:
         self._state.settings = replace(self._state.settings, pictures=on)
+        self._window.commands["toggle_drawings"].setChecked(on)
         self._engine.send(m.ShowPictures(on))
 
     @Slot(int)
     def _token_selected(self, token_id: int) -> None:
-        self._selected = token_id if token_id >= 0 else None
-        self._window.decoding.select_token(self._selected)
-        if self._selected is None:
-            self._show(None)
+        self._window.decoding.select_token(token_id if token_id >= 0 else None)
+
+    @Slot(int)
+    def _story_wanted(self, token_id: int) -> None:
+        self._wanted = token_id
+        if self._waiting:
+            self._again = True
         else:
-            self._ask_story()
+            self._waiting, self._again = True, False
+            self._engine.send(m.TellStory(token_id))
 
     @Slot()
-    def _ask_story(self) -> None:
-        if self._selected is None or self._state.frame is None:
-            return
-        self._again = self._waiting
-        if not self._waiting:
-            self._waiting = True
-            self._engine.send(m.TellStory(self._selected))
+    def _story_closed(self) -> None:
+        self._wanted = None
+        self._window.decoding.show_story(None)
+
+    @Slot(bool)
+    def _many_toggled(self, on: bool) -> None:
+        if self._window.next.many_button.isChecked() != on:
+            self._window.next.toggle_many()
+            # It refuses where there is nothing to draw from.
+            self._window.commands["draw_many"].setChecked(self._window.next.many_button.isChecked())
 
     @Slot(str)
     def _method_chosen(self, method: str) -> None:
@@ -113,26 +140,30 @@ class LookingController(QObject):
 
     def _on_story(self, event: m.StoryTold) -> None:
         self._waiting = False
-        if event.story.candidate.token.id != self._selected or self._again:
-            self._ask_story()
+        if self._wanted is None:
+            return
+        if self._again or event.story.candidate.token.id != self._wanted:
+            self._story_wanted(self._wanted)
             return
         frame = self._state.frame
         if frame is not None and event.run == self._state.run and event.node == frame.node:
-            self._show(event)
-
-    def _show(self, event: m.StoryTold | None) -> None:
-        story = event.story if event is not None else None
-        self._window.next.show_story(story)
-        self._window.decoding.show_story(story)
+            self._window.next.show_story(event.story)
+            self._window.decoding.show_story(event.story)
 
     def _on_many(self, event: m.ManyDrawn) -> None:
         frame = self._state.frame
         if frame is not None and event.run == self._state.run and event.node == frame.node:
             self._window.next.show_many(event.count, event.times)
 
+    def _on_frame(self, event: m.FrameReady) -> None:
+        draw = event.frame.draw
+        self._window.commands["dart"].setChecked(draw.method == "dart")
+        self._window.commands["dart"].setEnabled(draw.method != "greedy" and self._window.inspecting)
+        self._window.commands["hold_needle"].setChecked(self._decoding.needle is not None)
+        self._window.commands["hold_needle"].setEnabled(draw.method == "dart" and self._window.inspecting)
+
     def _on_loaded(self, event: m.Loaded) -> None:
         self._waiting = self._again = False
-        self._show(None)
 
     def _on_trouble(self, event: m.Trouble) -> None:
-        self._waiting = False  # a question that failed has no other answer
+        self._waiting = self._again = False  # a question that failed has no other answer

@@ -18,18 +18,23 @@ from ntp_studio import assets
 from ntp_studio import messages as m
 from ntp_studio.core.types import ModelInfo, StepFrame
 from ntp_studio.settings import Settings
+from ntp_studio.ui.candidate_text import stage_label
 from ntp_studio.ui.main_window import MainWindow
 from ntp_studio.ui.seed_field import SeedField
 
 # What makes sense only while there is a text with a distribution.
 NEED_TEXT = (
     "step", "back", "forward", "go_to_end", "play", "restart", "export", "find_token", "select_next", "select_previous",
-    "force_selected",
+    "force_selected", "draw_many", "story", "copy_transformers", "copy_llamacpp", "save_session",
 )  # fmt: skip
 
 # What else belongs to the columns, and has keys that would act on them while another page is in front.
-OF_THE_COLUMNS = ("new_seed", "greedy", "faster", "slower", "log_scale", "edit_prompt")
-SNAPSHOTS = ("previous_snapshot", "next_snapshot", "play_snapshots")
+OF_THE_COLUMNS = (
+    "new_seed", "greedy", "faster", "slower", "log_scale", "edit_prompt", "dart", "hold_needle", "save_preset",
+    "import_preset",
+)  # fmt: skip
+# Others say when these may be used; out of sight they are not, whatever is said.
+OUT_OF_SIGHT = ("previous_snapshot", "next_snapshot", "play_snapshots", "undo_decoding")
 
 
 @dataclass
@@ -48,7 +53,6 @@ class State:
 
 class Presenter(QObject):
     tokens_wanted = Signal(str, bool)  # of a prompt typed before there was a model
-    painted = Signal()  # another distribution is on the screen
 
     def __init__(self, window: MainWindow, state: State) -> None:
         super().__init__(window)
@@ -88,12 +92,12 @@ class Presenter(QObject):
             return
         w.next.show_frame(frame)
         w.decoding.show_reports(frame.stages)
-        w.text.show_spans(tuple(span for report in frame.stages for span in report.spans))
+        spans = tuple(span for report in frame.stages for span in report.spans)
+        w.text.show_spans(spans, ", ".join(stage_label(report.name) for report in frame.stages if report.spans))
         w.text.show_pending(frame.choice.token, False)
         w.status.show_frame(frame)
         if frame.note:
             w.status.show_message(frame.note)
-        self.painted.emit()
 
     def _on_loading(self, event: m.Loading) -> None:
         self.state.loading = True
@@ -232,7 +236,7 @@ class Presenter(QObject):
         w, inspecting = self.window, self.window.inspecting
         for action in OF_THE_COLUMNS:
             w.commands[action].setEnabled(inspecting)
-        for action in SNAPSHOTS:  # the strip says when they may be used; out of sight, they are not, whatever it says
+        for action in OUT_OF_SIGHT:
             w.commands[action].setVisible(inspecting)
         for part in (
             w.toolbar.findChild(SeedField),

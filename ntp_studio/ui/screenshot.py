@@ -35,9 +35,10 @@ def take(options: argparse.Namespace) -> int:
     try:
         window.resize(*options.size)
         window.show()
-        if options.model:
+        if options.model or options.file:
+            saved_text = not controller.state.loading  # its prompt comes with it, and its model is opened by the way
             _wait(app, lambda: not controller.state.loading or bool(window.notice.text()))
-            if options.prompt is not None:
+            if options.prompt is not None or saved_text:
                 _wait(app, lambda: controller.state.frame is not None or bool(window.notice.text()))
                 _take_steps(app, controller, options.steps)
                 _wait(app, lambda: window.time_lapse.settled or bool(window.notice.text()))
