@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ntp_studio.core.pictures import Picture
@@ -19,6 +19,8 @@ COLORS = {"cut": "drawn_text", "gone": "muted"}
 
 class CardOutcome(QWidget):
     """The lower part of a card. Lines without words take no room."""
+
+    token_chosen = Signal(int)  # in the drawing
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,6 +86,7 @@ class CardOutcome(QWidget):
             self._pictures = StagePictures(self._theme, self)
             self._layout.addWidget(self._pictures)
             self._pictures.select_token(self._token)
+            self._pictures.token_chosen.connect(self.token_chosen)
         self._pictures.show_pictures(wanted)
 
     def _fill(self) -> None:

@@ -42,6 +42,7 @@ class DecodingPanel(QWidget):
     """
 
     changed = Signal(object)
+    token_chosen = Signal(int)  # in a drawing
     pictures_wanted = Signal(bool)
     THROTTLE_MS = 16
 
@@ -68,6 +69,7 @@ class DecodingPanel(QWidget):
         self._restyle()
         self._chain = StageChain(theme, catalogue)
         self._chain.changed.connect(self._chain_changed)
+        self._chain.token_chosen.connect(self.token_chosen)
         self._chain.removed.connect(self._stage_removed)
         self._about = WordsLine(theme)  # whose story the cards tell
         about = QHBoxLayout()

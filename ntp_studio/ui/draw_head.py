@@ -16,7 +16,7 @@ from ntp_studio.ui.panel_parts import toggle_style
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
-SPACING = 5
+SPACING = 3
 
 
 def _lock(painter: QPainter, color: QColor, *, shut: bool) -> None:
@@ -89,7 +89,7 @@ class DrawHead(QWidget):
         self.hold.setCheckable(True)
         self.many = self._button("draw_many_button", self.tr("Draw 1,000 times"))
         self.many.setCheckable(True)
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACING)
         row.addWidget(self.title)
@@ -181,6 +181,9 @@ class DrawHead(QWidget):
             self._texts(short)
             if self._needed() <= self.width():
                 break
+        # The texts have changed while this is being laid out: what they ask for now would not be heard.
+        self._row.invalidate()
+        self._row.activate()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -47,6 +47,7 @@ class LookingController(QObject):
         column.restore_asked.connect(self.decoding_chosen)
         column.many_asked.connect(self._many_asked)
         column.many_button.toggled.connect(commands["draw_many"].setChecked)
+        panel.token_chosen.connect(column.tell_story_of)
         panel.pictures_wanted.connect(self._pictures_wanted)
         commands["draw_many"].toggled.connect(self._many_toggled)
         commands["toggle_drawings"].toggled.connect(self._drawings_toggled)

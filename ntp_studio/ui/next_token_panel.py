@@ -268,6 +268,14 @@ class NextTokenPanel(QWidget):
             if self._story_id is None:  # it is not among the rows, which a search may have taken
                 self._follow(self._frame.choice.token.id)
 
+    @Slot(int)
+    def tell_story_of(self, token_id: int) -> None:
+        """Open the story of a token that was pointed at elsewhere, and select it where it has a row."""
+        if self._frame is not None:
+            self.chart.select(token_id)
+            if self._story_id != token_id:
+                self._follow(token_id)
+
     @Slot()
     def dismiss(self) -> bool:
         """Close the story and select nothing, as Esc does. False if there was neither."""

@@ -34,6 +34,7 @@ class StageChain(QScrollArea):
     """`changed` after anything that a person does to the chain, `removed` with the name of a stage taken off."""
 
     changed = Signal()
+    token_chosen = Signal(int)  # in a drawing
     removed = Signal(str)
 
     def __init__(self, theme: Theme, catalogue: Mapping[str, type[Stage]], parent: QWidget | None = None) -> None:
@@ -123,6 +124,7 @@ class StageChain(QScrollArea):
         card = StageCard(self._theme, self._catalogue[name], self._ground)
         card.outcome.set_drawing(self._drawing)
         card.outcome.select_token(self._token)
+        card.outcome.token_chosen.connect(self.token_chosen)
         card.changed.connect(self._card_changed)
         card.move_asked.connect(self._move_asked)
         card.removal_asked.connect(self._removal_asked)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ntp_studio.core.decoding import STAGES, Chain, Context, Scores, Stage, build_stage, settings_from_names
 from ntp_studio.core.decoding.context import NoVocabulary
-from ntp_studio.core.decoding.scores import crossing
+from ntp_studio.core.decoding.sorting import crossing
 from ntp_studio.core.decoding.stages import (
     AdaptiveP,
     Bans,
