@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntp_studio.core.decoding import Trace
+from ntp_studio.core.decoding.draw import arrivals
 from ntp_studio.core.decoding.scores import Floats, Ints
 from ntp_studio.core.model import LanguageModel
 from ntp_studio.core.types import Candidate, DrawReport, Origin, StepFrame, Taken
 
+ARRIVALS = 8  # of the race, as many as are drawn
 BITS = 1 / math.log(2)
 
 
@@ -77,6 +79,16 @@ def _rest(listed: list[float], possible: int) -> float:
     return max(0.0, 1.0 - math.fsum(listed))
 
 
+def _arrivals(
+    model: LanguageModel, trace: Trace, known: tuple[Candidate, ...], noise: NDArray[np.float32]
+) -> tuple[Candidate, ...]:
+    by_id = {c.token.id: c for c in known}
+    first = arrivals(trace.result, noise, ARRIVALS)
+    others = np.array([i for i in first.tolist() if i not in by_id], dtype=np.int64)
+    by_id |= {c.token.id: c for c in candidates_of(model, trace, others, noise=noise)}
+    return tuple(by_id[i] for i in first.tolist())
+
+
 def build_frame(
     model: LanguageModel,
     trace: Trace,
@@ -131,4 +143,5 @@ def build_frame(
         step_ms=(time.perf_counter() - started) * 1000,
         note=note,
         taken=taken,
+        arrivals=() if noise is None else _arrivals(model, trace, candidates, noise),
     )

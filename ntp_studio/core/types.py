@@ -172,7 +172,8 @@ class StepFrame:
     `candidates` are the model's most likely tokens, by rank, and always contain those of `choice` and `taken`. The
     others number `vocab_size - len(candidates)` and hold `tail_probability` (model) and `processed_tail_probability`
     (decoding). `origin` tells whether `choice` is what the draw gives here or was forced by a person. `taken` is what
-    was taken here before, where the text goes on on the page.
+    was taken here before, where the text goes on on the page. `arrivals` are the first of the whole vocabulary to
+    arrive in the race, in their order, listed among the candidates or not; empty where no race is run.
     """
 
     step: int  # 1 is the first token after the prompt, 0 is a place inside the prompt
@@ -197,6 +198,7 @@ class StepFrame:
     step_ms: float
     note: str = ""  # what a person should know, e.g. that the context was recomputed
     taken: Taken | None = None
+    arrivals: tuple[Candidate, ...] = ()
 
     @property
     def others(self) -> int:

@@ -83,6 +83,23 @@ def test_the_frame_tells_the_luck_of_every_listed_token(session: Session) -> Non
     assert all(math.isnan(c.noise) and math.isnan(c.waiting_time) for c in session.frame().candidates)
 
 
+def test_the_arrivals_are_the_first_of_the_whole_vocabulary(session: Session) -> None:
+    session.top = 2
+    noise = session.noise()
+    assert noise is not None
+    for values in ({}, {"temperature": 1.8}, {"top_k": 3}, {"adaptive_target": 0.9}):
+        session.set_decoding(settings_from_names(values))
+        frame, result = session.frame(), session.trace().result
+        times = dict(zip(result.ids.tolist(), (noise[result.ids] / result.probabilities).tolist(), strict=True))
+        wanted = sorted(times, key=lambda i: (times[i], i))[:8]
+        assert [c.token.id for c in frame.arrivals] == wanted
+        assert frame.arrivals[0].token.id == frame.choice.token.id
+        assert [c.waiting_time for c in frame.arrivals] == pytest.approx([times[i] for i in wanted])
+        assert len(frame.candidates) <= 3
+    session.set_decoding(DART)
+    assert session.frame().arrivals == ()
+
+
 def test_a_needle_that_is_moved_chooses_and_stays_at_its_place(session: Session) -> None:
     session.set_decoding(DART)
     seeds = session.frame()

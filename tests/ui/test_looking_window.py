@@ -158,11 +158,11 @@ def test_the_same_text_with_everything_open_and_wiggled_after_save_and_load(
     busy.commands["draw_many"].trigger()
     busy.commands["story"].trigger()
     saved = tmp_path / "text.ntpstudio"
+    state = busy.studio.controller.state
     for n in range(12):
         slider = busy.decoding.card("temperature").findChild(ParameterSlider)
         for value in (0.2, 1.7, 0.9):
             slider._take(value)
-        state = busy.studio.controller.state
         qtbot.waitUntil(lambda: state.settings.decoding == busy.decoding.settings(), timeout=WAIT)
         if n == 4:
             busy.commands["dart"].trigger()

@@ -95,10 +95,24 @@ class RandomStream:
 
 def race(scores: Scores, noise: NDArray[np.float32]) -> tuple[int, float]:
     """The winner's id and its waiting time q/p."""
-    with np.errstate(divide="ignore"):
-        times = (noise if scores.count == scores.vocab_size else noise[scores.ids]) / scores.weights
+    times = _times(scores, noise)
     winner = int(np.argmin(times))
     return int(scores.ids[winner]), float(times[winner]) * scores.total
+
+
+def arrivals(scores: Scores, noise: NDArray[np.float32], n: int) -> Ints:
+    """The ids of the first n to arrive, in order."""
+    times = _times(scores, noise)
+    first = np.argpartition(times, n)[:n] if n < times.size else np.arange(times.size)
+    found: Ints = scores.ids[first[np.lexsort((scores.ids[first], times[first]))]]
+    return found
+
+
+def _times(scores: Scores, noise: NDArray[np.float32]) -> Floats:
+    """Waiting times aligned with `ids`, in units of the sum of weights."""
+    with np.errstate(divide="ignore", over="ignore"):  # a weight may have underflowed: it never arrives
+        times: Floats = (noise if scores.count == scores.vocab_size else noise[scores.ids]) / scores.weights
+    return times
 
 
 def dart(scores: Scores, u: float) -> int:
