@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from ntp_studio import assets
@@ -27,6 +27,8 @@ NEED_TEXT = (
     "step", "back", "forward", "go_to_end", "play", "restart", "export", "find_token", "select_next", "select_previous",
     "force_selected", "draw_many", "story", "copy_transformers", "copy_llamacpp", "save_session",
 )  # fmt: skip
+
+MOVES = ("step", "back", "forward", "go_to_end", "play", "restart", "force_selected")
 
 # What else belongs to the columns, and has keys that would act on them while another page is in front.
 OF_THE_COLUMNS = (
@@ -58,6 +60,7 @@ class Presenter(QObject):
         super().__init__(window)
         self.window, self.state = window, state
         self._new_frame = False
+        window.text.front_changed.connect(self.show_ready)
         self.listeners: list[Callable[[m.Event], None]] = []  # of parts of the window that have events of their own
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.Loading: self._on_loading,
@@ -133,6 +136,10 @@ class Presenter(QObject):
             w.status.show_message(" ".join(event.info.notes))
 
     def _show_no_text(self) -> None:
+        if self.window.text.prompt_text and not self.window.text.editing:
+            hint = self.tr("The probabilities of the next token appear here when the model has read it.")
+            self.window.next.clear(self.tr("The model reads the prompt"), hint)
+            return
         hint = self.tr("Write a prompt and start: the probabilities of the next token appear here.")
         self.window.next.clear(self.tr("No text yet"), hint)
 
@@ -219,6 +226,7 @@ class Presenter(QObject):
 
     # -- what is shown when nothing happens
 
+    @Slot()
     def show_ready(self) -> None:
         self.state.waiting = 0
         for action in NEED_TEXT:
@@ -236,6 +244,8 @@ class Presenter(QObject):
         w, inspecting = self.window, self.window.inspecting
         for action in OF_THE_COLUMNS:
             w.commands[action].setEnabled(inspecting)
+        for action in MOVES:  # nothing moves a text that is covered by the prompt being written
+            w.commands[action].setEnabled(w.commands[action].isEnabled() and not w.text.editing)
         for action in OUT_OF_SIGHT:
             w.commands[action].setVisible(inspecting)
         for part in (
