@@ -6,6 +6,7 @@ All of it runs in the worker thread, in the name of the workbench.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from ntp_studio import messages as m
 from ntp_studio.columns import Column
@@ -54,13 +55,14 @@ class Looking:
         else:
             copied = as_transformers(
                 column.decoding,
-                model=info.path,
+                model=str(Path(info.path).parent) if info.format == "gguf" else info.path,
+                gguf_file=Path(info.path).name if info.format == "gguf" else "",
                 prompt=column.prompt or "",
                 seed=column.seed,
                 dtype=info.dtype or "float32",
                 chat=column.chat,
             )
         warnings = copied.warnings
-        if command.program == "transformers" and info.format != "hugging face":
+        if command.program == "transformers" and info.format not in ("hugging face", "gguf"):
             warnings += (f"transformers opens Hugging Face folders; put the folder of {info.name} in its place.",)
         self._emit(m.CopiedAs(command.program, copied.text, warnings, model=column.id))
