@@ -104,7 +104,7 @@ def check_bars(bars: Bars, step: TracedStage) -> None:
     before, stage = step.before, step.stage
     assert len(bars.ids) == len(bars.labels) == len(bars.values) == len(bars.kept) == len(set(bars.ids))
     assert (bars.total, bars.left) == (before.count, step.after.count)
-    assert min(12, before.count) <= len(bars.ids) <= 40
+    assert min(12, before.count) <= len(bars.ids) <= 48
     ids = np.array(bars.ids)
     assert bars.kept == tuple(np.isin(ids, step.after.ids).tolist())
     surprise = before.log_normalizer - before.values_at(ids)
@@ -121,7 +121,7 @@ def check_bars(bars: Bars, step: TracedStage) -> None:
     falling = bars.axis in ("probability", "logit")
     steps = np.diff(bars.values)
     assert (steps <= 0).all() if falling else (steps >= 0).all(), "in the order of the rule"
-    if step.after.count <= 30 and step.after.count < before.count and stage.name != "xtc":
+    if step.after.count < min(48, before.count) and stage.name != "xtc":
         assert not all(bars.kept), "some of the cut are seen"
     if stage.name != "typical_p":
         assert list(bars.ids) == before.top(len(bars.ids)).tolist()
@@ -295,7 +295,7 @@ def test_lines_stand_where_the_rule_has_them() -> None:
     assert only(Bars, Epsilon(0.5), of(0.4, 0.3, 0.3)).kept == (True, False, False), "the top stays below the line"
 
 
-@pytest.mark.parametrize(("left", "shown"), [(1, 12), (9, 12), (18, 24), (30, 40), (40, 40), (500, 40)])
+@pytest.mark.parametrize(("left", "shown"), [(1, 12), (9, 12), (18, 24), (30, 40), (40, 48), (47, 48), (500, 48)])
 def test_bars_reach_beyond_the_last_kept(left: int, shown: int) -> None:
     bars = only(Bars, TopK(left), Scores.of(np.linspace(5, -5, 1000)))
     assert len(bars.ids) == shown
@@ -313,9 +313,38 @@ def test_xtc_draws_the_struck_and_the_coin() -> None:
     assert acted.kept == (False, False, True, True)
     assert acted.coin == (0.25, 0.5)
     assert acted.line == 0.15
+    assert acted.words == "p ≥ 0.15"
     rested = only(Bars, Xtc(0.5, 0.15, ()), scores, context(coin=0.75))
     assert rested.kept == (True, True, True, True)
     assert rested.coin == (0.75, 0.5)
+    assert rested.words == "p ≥ 0.15", "the coin alone says that it does nothing"
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        (Xtc(0.5, 0.15, ("#0",)), "does nothing: a protected token is among the struck (p ≥ 0.15)"),
+        (Xtc(0.5, 0.35, ()), "does nothing: only 1 token has p ≥ 0.35"),
+        (Xtc(0.5, 0.45, ()), "does nothing: no token has p ≥ 0.45"),
+    ],
+)
+def test_xtc_says_why_it_does_nothing_though_its_coin_would_have_it_act(stage: Xtc, words: str) -> None:
+    scores = of(0.4, 0.3, 0.2, 0.1)
+    step, (bars,) = run(stage, scores, context(coin=0.25))
+    assert isinstance(bars, Bars)
+    assert bars.coin is not None
+    assert bars.coin[0] < bars.coin[1]
+    assert (bars.left, bars.words) == (bars.total, words)
+    reason = words.removeprefix("does nothing: ").removesuffix(" (p ≥ 0.15)")
+    assert step.note.threshold == f"coin 0.250 < 0.5, but {reason}: does nothing"
+    assert step.note.fact("acts") == 0.0
+    assert "does nothing" not in only(Bars, stage, scores, context(coin=0.75)).words
+
+
+def test_top_k_shows_what_it_cuts_at_its_usual_value() -> None:
+    bars = only(Bars, TopK(STAGES["top_k"].parameters[0].default), Scores.of(np.linspace(5, -5, 1000)))
+    assert bars.kept == (*[True] * 40, *[False] * 8)
+    assert only(Bars, TopK(1), Scores.of(np.linspace(5, -5, 30))).words == "the most likely"
 
 
 def test_arrows_carry_the_reason() -> None:

@@ -44,6 +44,7 @@ from ntp_studio.ui.candidate_text import percent as chart_percent
 from tests.core.test_stages import a_stage, context, logit_lists, of
 
 BOOK = (0.4, 0.3, 0.2, 0.1)
+ONE_AS_MANY = re.compile(r"(?<![\d.,])1 ((new )?tokens|times|most likely|more likely|tied)\b")
 
 
 def line(stage: Stage, token_id: int, scores: Scores | None = None, at: Context | None = None) -> StoryLine:
@@ -67,10 +68,13 @@ def test_the_story_agrees_with_the_trace(
     except NoTokenAllowed:
         return
     everything = np.arange(len(values))
+    for report in trace.reports(pictures=True):
+        assert not ONE_AS_MANY.search(" ".join((report.threshold, *map(repr, report.pictures)))), report
     for token_id, (cut_by, reason) in zip(everything.tolist(), trace.cuts(everything), strict=True):
         lines = tell(trace, token_id)
         assert [told.stage for told in lines] == ["model", *(stage.name for stage in stages)]
         assert all(told.words and told.label for told in lines)
+        assert not any(ONE_AS_MANY.search(told.words) for told in lines), lines
         cuts = [told for told in lines if told.effect == "cut"]
         assert [told.stage for told in cuts] == ([cut_by] if cut_by not in ("", "model") else [])
         assert all(reason in told.words for told in cuts)
@@ -139,19 +143,25 @@ CASES: list[tuple[Stage, int, str, str]] = [
     (PresenceFrequency(0.5, 0.25), 2, "changed",
      "logit -1.61 → -2.61 (− 0.5 − 0.25 × 2: it stands 2 times in what was generated)"),
     (PresenceFrequency(-0.5), 1, "changed", "logit -1.20 → -0.70 (+ 0.5: it stands once in what was generated)"),
+    (RepetitionPenalty(1.5, 1), 3, "kept", "does not stand in the last token: its logit stays -2.30"),
+    (PresenceFrequency(0.5, 0.0, 1, 0), 0, "kept",
+     "does not stand in the last token generated: its logit stays -0.92"),
     (PresenceFrequency(0.5, 0.0, 3, 0), 0, "kept",
      "does not stand in the last 3 tokens generated: its logit stays -0.92"),
     (Dry(0.8, 1.75, 1, 0, ()), 3, "changed",
      "logit -2.30 → -3.10 (− 0.8 × 1.75^0 = 0.8: would continue 1 token)"),
     (Dry(0.8, 1.75, 1, 0, ()), 0, "kept", "would continue no passage that stands in the text: its logit stays"),
     (NoRepeatNgram(2), 3, "cut", "cut: would repeat the 2 tokens from token 1 on"),
-    (NoRepeatNgram(2), 0, "kept", "kept: the last 1 token followed by it stand nowhere in the text"),
+    (NoRepeatNgram(2), 0, "kept", "kept: the last token followed by it stands nowhere in the text"),
+    (NoRepeatNgram(4), 0, "kept", "kept: the last 3 tokens followed by it stand nowhere in the text"),
+    (NoRepeatNgram(1), 3, "cut", "cut: stands in the text already, as token 2"),
     (NoRepeatNgram(9), 0, "kept", "kept: the text has 6 tokens, fewer than n = 9: nothing can repeat yet"),
     (NoRepeatNgram(1), 0, "kept", "kept: does not stand in the text yet"),
     (Bans(("#1",)), 1, "cut", "cut: would complete the banned '#1'"),
     (Bans(("#1",)), 0, "kept", "kept: completes none of the banned texts here"),
     (MinLength(9), 0, "cut", "cut: the end is forbidden: 4 new tokens < 9"),
     (MinLength(9), 1, "kept", "kept: 4 new tokens < 9, but it does not end the text"),
+    (MinLength(1), 0, "kept", "kept: the text may end: 4 new tokens ≥ 1"),
     (MinLength(4), 0, "kept", "kept: the text may end: 4 new tokens ≥ 4"),
     (Temperature(0.5), 1, "changed", "p 30.0% → 30.0%: logit -1.204 ÷ 0.5 = -2.41"),
     (Temperature(0.0), 0, "changed", "at T = 0 only it is left: the most likely"),
@@ -163,7 +173,10 @@ CASES: list[tuple[Stage, int, str, str]] = [
     (TopH(0.6), 1, "kept", "kept: the tokens up to it hold 0.728 ≤ 0.768 = 0.6 × 1.280 nats"),
     (TopH(0.1), 0, "kept", "kept: holds 0.367 > 0.128 = 0.1 × 1.280 nats alone, but the most likely always stays"),
     (TopK(2), 1, "kept", "kept: number 2 of the 2 most likely: logit -1.20 ≥ -1.20"),
-    (TopK(9), 1, "kept", "kept: k = 9 is more than the 4 left"),
+    (TopK(4), 1, "kept", "kept: only 4 tokens left: k = 4 cuts none"),
+    (TopK(1), 0, "kept", "kept: the most likely: logit -0.92 ≥ -0.92"),
+    (TopK(1), 1, "cut", "cut: logit -1.20 < -0.92, that of the most likely"),
+    (TopK(9), 1, "kept", "kept: only 4 tokens left: k = 9 cuts none"),
     (TopP(0.7001), 2, "kept", "kept: the 2 more likely hold 70.0% < 70.01%: it is still taken"),
     (TopP(0.41), 1, "kept", "kept: the one more likely holds 40.0% < 41%: it is still taken"),
     (TopP(0.3), 0, "kept", "kept: the most likely is always taken; it holds 40.0%"),
@@ -190,7 +203,7 @@ CASES: list[tuple[Stage, int, str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("stage", "token_id", "effect", "words"), CASES, ids=[f"{c[0].name}-{c[1]}" for c in CASES])
+@pytest.mark.parametrize(("stage", "token_id", "effect", "words"), CASES, ids=[f"{c[0]}-{c[1]}" for c in CASES])
 def test_words_and_numbers(stage: Stage, token_id: int, effect: str, words: str) -> None:
     bends = of(0.4, 0.3, 0.25, 0.05) if stage.name == "tail_free" else None
     told = line(stage, token_id, bends, TEXT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ntp_studio.core.decoding.context import Context, State
 from ntp_studio.core.decoding.picturing import pictures_of, spans_of
 from ntp_studio.core.decoding.scores import Ints, Scores
 from ntp_studio.core.decoding.stages import Note, Stage, Stop
+from ntp_studio.core.pictures import Picture, Span
 from ntp_studio.core.types import DecodingSettings, NoTokenAllowed, StageReport
 
 BITS = 1 / math.log(2)
@@ -26,7 +27,7 @@ class TracedStage:
     note: Note
     resting: bool = False
 
-    def report(self) -> StageReport:
+    def report(self, pictures: tuple[Picture, ...] = (), spans: tuple[Span, ...] = ()) -> StageReport:
         before, after = self.before, self.after
         mass = 1.0
         if after.count < before.count:
@@ -45,6 +46,8 @@ class TracedStage:
             limit=None if math.isnan(self.note.limit) else self.note.limit,
             facts=self.note.facts,
             resting=self.resting,
+            pictures=pictures,
+            spans=spans,
         )
 
 
@@ -81,11 +84,7 @@ class Trace:
     def reports(self, *, pictures: bool = False) -> tuple[StageReport, ...]:
         """A report of every stage, with the stretches of text that it speaks of; and with `pictures` where asked."""
         return tuple(
-            replace(
-                step.report(),
-                pictures=pictures_of(step, self.context) if pictures else (),
-                spans=spans_of(step, self.context),
-            )
+            step.report(pictures_of(step, self.context) if pictures else (), spans_of(step, self.context))
             for step in self.stages
         )
 

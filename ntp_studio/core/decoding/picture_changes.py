@@ -25,8 +25,7 @@ def _changed(before: Scores, after: Scores) -> tuple[Ints, Floats]:
     """The places in `before` of the tokens whose logits are others afterwards, and these; -inf for those removed."""
     if after is before:
         return np.empty(0, dtype=np.int64), np.empty(0)
-    # Where none was removed, both list the same tokens in the same order.
-    values = after.values if after.count == before.count else after.values_at(before.ids)
+    values = after.values if after.ids is before.ids else after.values_at(before.ids)
     places = np.flatnonzero(values != before.values)
     return places, values[places]
 
@@ -35,12 +34,17 @@ def arrows(stage: Stage, step: TracedStage, context: Context) -> tuple[Picture, 
     before = step.before
     places, new = _changed(before, step.after)
     old = before.values[places]
-    first = np.lexsort((before.ids[places], -old))[:ROWS]
+    if places.size > ROWS:  # only those that are shown, and what is tied with the last of them, need an order
+        likely = old >= np.partition(old, -ROWS)[-ROWS]
+        shown, old, new = places[likely], old[likely], new[likely]
+    else:
+        shown = places
+    first = np.lexsort((before.ids[shown], -old))[:ROWS]
     if not first.size:
         return ()
     rows = []
     for token_id, was, is_now in zip(
-        before.ids[places[first]].tolist(), old[first].tolist(), new[first].tolist(), strict=True
+        before.ids[shown[first]].tolist(), old[first].tolist(), new[first].tolist(), strict=True
     ):
         words = stage.beside(token_id, was, step.note, context)
         rows.append(Arrow(token_id, context.vocabulary.label(token_id), was, is_now, words))
@@ -54,7 +58,7 @@ def shift(stage: Stage, step: TracedStage, context: Context) -> tuple[Picture, .
         return ()
     places = before.ranked(ROWS)
     ids = before.ids[places]
-    p = before.weights[places] / before.total
+    p = before.probabilities_at(places)
     q = np.exp(after.values_at(ids) - after.peak) / after.total
     listed = ids.tolist()
     labels = tuple(map(context.vocabulary.label, listed))

@@ -33,7 +33,7 @@ from ntp_studio.core.pictures import Axis, Bars, Curve, Picture
 if TYPE_CHECKING:
     from ntp_studio.core.decoding.chain import TracedStage
 
-FEWEST, MOST = 12, 40  # bars
+FEWEST, MOST = 12, 48  # bars
 RANKS = 256  # of a curve: as many as top-p sorts itself
 
 
@@ -83,13 +83,13 @@ def _likely(
     """The probabilities of the most likely tokens that entered the stage."""
     before = step.before
     places = before.ranked(room(step.after.count if shown is None else shown, before.count))
-    p = before.weights[places] / before.total
+    p = before.probabilities_at(places)
     return bars(step, context, "probability", places, p, line=line, words=words, coin=coin)
 
 
 def top_k(stage: TopK, step: TracedStage, context: Context) -> tuple[Picture, ...]:
     tied = f", {step.after.count:,} with ties" if step.after.count > stage.top_k else ""
-    return (_likely(step, context, None, f"the {int(stage.top_k):,} most likely{tied}"),) if stage.top_k else ()
+    return (_likely(step, context, None, f"{stage.likeliest}{tied}"),) if stage.top_k else ()
 
 
 def min_p(stage: MinP, step: TracedStage, context: Context) -> tuple[Picture, ...]:
@@ -114,6 +114,9 @@ def xtc(stage: Xtc, step: TracedStage, context: Context) -> tuple[Picture, ...]:
         return ()
     coin = facts["coin"], stage.xtc_probability
     rule, shown = f"p ≥ {stage.xtc_threshold:g}", stage.likely(step.before)
+    hindrance = stage.hindrance(step.before, context) if coin[0] < coin[1] else ""
+    if hindrance:  # the coin alone would say that it acts; what matters most comes first, where room is short
+        rule = f"does nothing: {hindrance} ({rule})" if shown > 1 else f"does nothing: {hindrance}"
     return (_likely(step, context, stage.xtc_threshold, rule, shown=shown, coin=coin),)
 
 
@@ -147,17 +150,24 @@ def _ranks(
     sums: Floats, end: tuple[int, float], mark: tuple[int, float] | None
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Points of a running sum over the first ranks, the marked point beyond them, and the end."""
-    points = {float(rank): min(value, end[1]) for rank, value in enumerate(sums.tolist()[:RANKS], start=1)}
-    for rank, value in (end, *([mark] if mark else [])):
-        points[float(rank)] = min(value, end[1])
-    x = sorted(points)
-    return tuple(x), tuple(points[rank] for rank in x)
+    y = np.minimum(sums[:RANKS], end[1]).tolist()
+    head = len(y)
+    x = list(map(float, range(1, head + 1)))
+    exact = dict((end, *([mark] if mark else [])))
+    for rank in sorted(exact):
+        value = min(exact[rank], end[1])
+        if rank <= head:
+            y[rank - 1] = value
+        else:
+            x.append(float(rank))
+            y.append(value)
+    return tuple(x), tuple(y)
 
 
 def top_p(stage: TopP, step: TracedStage, context: Context) -> tuple[Picture, ...]:
     before, kept = step.before, step.after.count
     held = min(1.0, step.note.limit) if kept < before.count else 1.0
-    cumulative = np.cumsum(before.weights[before.ranked(RANKS)]) / before.total
+    cumulative = np.cumsum(before.probabilities_at(before.ranked(RANKS)))
     x, y = _ranks(cumulative, (before.count, 1.0), (kept, held))
     return (
         Curve(
@@ -201,7 +211,7 @@ def tail_free(stage: TailFree, step: TracedStage, context: Context) -> tuple[Pic
     if "bend" not in facts:
         return ()
     before, kept = step.before, step.after.count
-    p = before.weights[before.ranked(RANKS + 2)] / before.total
+    p = before.probabilities_at(before.ranked(RANKS + 2))
     sums = np.cumsum(shares(bent(p), facts["bend"], before.count))
     mark = None if math.isnan(step.note.limit) else (kept, step.note.limit)
     x, y = _ranks(sums, (before.count - 2, 1.0), mark)

@@ -12,7 +12,7 @@ import numpy as np
 from ntp_studio.core.decoding.context import Context
 from ntp_studio.core.decoding.scores import Scores
 from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, Texts
-from ntp_studio.core.decoding.stages.figures import changed, percent, tokens
+from ntp_studio.core.decoding.stages.figures import changed, new_tokens, percent, tokens
 from ntp_studio.core.decoding.stages.words import biased, sequence, sequences
 
 SEQUENCES = "a text, #12 for a token id, #12,13 for several; spaces count"
@@ -39,9 +39,10 @@ class Bias(Stage):
     name: ClassVar = "bias"
     label: ClassVar = "Bias"
     summary: ClassVar = (
-        "Adds an amount to the logit of the tokens or texts you name: +2 makes one about seven times as likely "
-        "against the others, −2 as much less, and 'ban' forbids it. A text of several tokens acts on the last of "
-        "them, once the text has begun with the others. −5 to 5 are usual."
+        "Makes the tokens or texts that you name more likely, less likely or impossible. The amount is added to the "
+        "token's logit, the score that the model gave it: +2 makes it about seven times as likely against the others, "
+        "−2 as much less, and 'ban' forbids it. A text of several tokens acts on the last of them, once the text has "
+        "begun with the others. Amounts from −5 to 5 are usual."
     )
     origin: ClassVar = "OpenAI's API; transformers, llama.cpp"
     parameters: ClassVar = ()
@@ -99,9 +100,9 @@ class NoRepeatNgram(Stage):
     name: ClassVar = "no_repeat_ngram_size"
     label: ClassVar = "No-repeat n-gram"
     summary: ClassVar = (
-        "Forbids every token that would complete a run of n tokens which already stands in the text, prompt "
-        "included. 3 or 4 are usual. It is blunt: a name of several tokens can then be written only once. With n "
-        "= 1 no token may come twice."
+        "Forbids the text to repeat any run of n tokens, prompt included. Wherever the last n − 1 tokens stood before, "
+        "the token that followed them there is banned now; with n = 1 no token may come twice. It is blunt: a name of "
+        "n or more tokens can then be written only once. 3 or 4 are usual."
     )
     origin: ClassVar = "Paulus et al. 2017, arXiv 1705.04304; fairseq"
     parameters: ClassVar = (
@@ -133,7 +134,10 @@ class NoRepeatNgram(Stage):
         return length, [start + length for start in self._starts(context)]
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        return f"would repeat the {int(self.no_repeat_ngram_size)} tokens from token {note.detail[token_id]:,} on"
+        n, place = int(self.no_repeat_ngram_size), note.detail[token_id]
+        if n == 1:
+            return f"stands in the text already, as token {place:,}"
+        return f"would repeat the {n} tokens from token {place:,} on"
 
     def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
         n = int(self.no_repeat_ngram_size)
@@ -141,7 +145,9 @@ class NoRepeatNgram(Stage):
             return f"the text has {tokens(context.length)}, fewer than n = {n}: nothing can repeat yet"
         if n == 1:
             return "does not stand in the text yet"
-        return f"the last {tokens(n - 1)} followed by it stand nowhere in the text"
+        if n == 2:
+            return "the last token followed by it stands nowhere in the text"
+        return f"the last {n - 1} tokens followed by it stand nowhere in the text"
 
     def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
         n = int(self.no_repeat_ngram_size)
@@ -158,9 +164,9 @@ class Bans(Stage):
     name: ClassVar = "bans"
     label: ClassVar = "Banned texts"
     summary: ClassVar = (
-        "Forbids the texts you name. A text of several tokens is stopped at its last one. Mind that ' word', "
-        "'word' and 'Word' are different tokens, so each way of writing needs an entry of its own. It cannot "
-        "forbid the end of the text: minimum length does that."
+        "Forbids the texts that you name. A text of several tokens is stopped at its last one. Mind that ' word', "
+        "'word' and 'Word' are different tokens, so each way of writing needs an entry of its own. It cannot forbid "
+        "the end of the text: minimum length does that."
     )
     origin: ClassVar = "transformers (bad_words_ids)"
     parameters: ClassVar = ()
@@ -200,9 +206,9 @@ class MinLength(Stage):
     name: ClassVar = "min_length"
     label: ClassVar = "Minimum length"
     summary: ClassVar = (
-        "Forbids the end of the text until so many tokens were generated. What the end token would have had goes "
-        "to all others in proportion, so a model that is done may go on with nonsense. Use the length that you "
-        "need, and no more."
+        "Keeps the text from ending until so many tokens were generated. Until then the end token is forbidden, and "
+        "what it would have had goes to all others in proportion, so a model that is done may go on with nonsense. Use "
+        "the length that you need, and no more; 10 to 100 are usual."
     )
     origin: ClassVar = "transformers (min_new_tokens)"
     parameters: ClassVar = (
@@ -227,13 +233,13 @@ class MinLength(Stage):
         return after, Note(words, float(done), (("new", float(done)), ("end_mass", mass)))
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        return f"the end is forbidden: {int(note.limit):,} new tokens < {int(self.min_new_tokens):,}"
+        return f"the end is forbidden: {new_tokens(int(note.limit))} < {int(self.min_new_tokens):,}"
 
     def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
         done, wanted = context.length - context.prompt_length, int(self.min_new_tokens)
         if done >= wanted:
-            return f"the text may end: {done:,} new tokens ≥ {wanted:,}"
-        return f"{done:,} new tokens < {wanted:,}, but it does not end the text"
+            return f"the text may end: {new_tokens(done)} ≥ {wanted:,}"
+        return f"{new_tokens(done)} < {wanted:,}, but it does not end the text"
 
     def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
         return f"end: {int(note.limit):,} < {int(self.min_new_tokens):,}"

@@ -12,7 +12,7 @@ import numpy as np
 from ntp_studio.core.decoding.context import Context
 from ntp_studio.core.decoding.scores import Floats, Scores
 from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Role, Stage, Texts, flag, probability
-from ntp_studio.core.decoding.stages.figures import chance, moved
+from ntp_studio.core.decoding.stages.figures import chance, moved, tokens
 from ntp_studio.core.decoding.stages.words import single
 
 PEAK, SHARPNESS, WIDTH = 5.0, 10.0, 0.3  # llama.cpp's constants of adaptive-p
@@ -30,10 +30,11 @@ class Xtc(Stage):
     name: ClassVar = "xtc"
     label: ClassVar = "XTC"
     summary: ClassVar = (
-        "Exclude top choices: on a part of the tokens, thrown by a coin, every likely choice but the least likely "
-        "of them is struck out, so that the text leaves the beaten track while it stays sensible. A chance of 0.5 "
-        "with threshold 0.1 is usual. It does nothing where it would strike out a protected token, such as the "
-        "end or a line break. Above a threshold of 0.5 it can never act."
+        "Exclude top choices: now and then strikes out the obvious tokens, so that the text leaves the beaten track "
+        "while it stays sensible. A coin is thrown for every token; with the chance that you set, all that reach the "
+        "threshold go but the least likely of them. It takes two such tokens, so above a threshold of 0.5 it can never "
+        "act. It does nothing where it would strike out a protected token, such as the end or a line break. A chance "
+        "of 0.5 with threshold 0.1 is usual."
     )
     origin: ClassVar = "p-e-w 2024; text-generation-webui, koboldcpp, llama.cpp"
     parameters: ClassVar = (
@@ -57,20 +58,27 @@ class Xtc(Stage):
             return scores, Note()
         coin = context.coin(self.name)
         acts = coin < self.xtc_probability
-        facts = (("coin", coin), ("acts", float(acts)))
         thrown = f"coin {coin:.3f} {'<' if acts else '≥'} {self.xtc_probability:g}"
-        if not acts:
-            return scores, Note(f"{thrown}: does nothing", facts=facts)
-        likely = self.likely(scores)
-        if likely < 2:
-            return scores, Note(f"{thrown}; {likely} of p ≥ {self.xtc_threshold:g}: does nothing", facts=facts)
-        struck = scores.ranked(likely - 1)
-        protected = {i for text in self.xtc_protect for i in single(text, context.vocabulary)}
-        if protected.intersection(scores.ids[struck].tolist()):
-            return scores, Note(f"{thrown}, but a protected token is among the struck: does nothing", facts=facts)
+        hindrance = self.hindrance(scores, context) if acts else ""
+        facts = (("coin", coin), ("acts", float(acts and not hindrance)))
+        if not acts or hindrance:
+            but = f", but {hindrance}" if hindrance else ""
+            return scores, Note(f"{thrown}{but}: does nothing", facts=facts)
+        struck = scores.ranked(self.likely(scores) - 1)
         mask = np.ones(scores.count, dtype=bool)
         mask[struck] = False
-        return scores.where(mask), Note(f"{thrown}; strikes {likely - 1:,} of p ≥ {self.xtc_threshold:g}", facts=facts)
+        words = f"{thrown}; strikes {tokens(struck.size)} of p ≥ {self.xtc_threshold:g}"
+        return scores.where(mask), Note(words, facts=facts)
+
+    def hindrance(self, scores: Scores, context: Context) -> str:
+        """Why nothing can be struck whatever the coin says, in words; empty where something can."""
+        likely = self.likely(scores)
+        if likely < 2:
+            return f"{'only 1 token has' if likely else 'no token has'} p ≥ {self.xtc_threshold:g}"
+        protected = {i for text in self.xtc_protect for i in single(text, context.vocabulary)}
+        if protected.intersection(scores.top(likely - 1).tolist()):
+            return "a protected token is among the struck"
+        return ""
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         own = f"{chance(logit, before)} ≥ {self.xtc_threshold:g}, and a less likely one is too"
@@ -103,9 +111,10 @@ class Mirostat(Stage):
     name: ClassVar = "mirostat"
     label: ClassVar = "Mirostat v2"
     summary: ClassVar = (
-        "Holds the surprise of the text at a target τ, in bits a token: it cuts what is more surprising than a "
-        "limit μ, and after every token moves μ a little against the error. It takes the place of all other cuts, "
-        "which rest while it is on. τ = 3 gives careful text, 5 is usual; η = 0.1 says how fast it corrects."
+        "Keeps the text about equally surprising throughout. A token's surprise is −log₂ of its probability, in bits: "
+        "1 bit for one half, 5 bits for 1 in 32. What is more surprising than a limit μ is cut, and after every token "
+        "μ moves a little, so that the surprise comes nearer to the target τ. All other cuts rest while it is on. τ = "
+        "3 gives careful text, 5 is usual; η = 0.1 says how fast it corrects."
     )
     origin: ClassVar = "Basu et al. 2020, arXiv 2007.14966; llama.cpp"
     parameters: ClassVar = (
@@ -162,10 +171,10 @@ class AdaptiveP(Stage):
     name: ClassVar = "adaptive_p"
     label: ClassVar = "Adaptive-p"
     summary: ClassVar = (
-        "Ranks the tokens anew by how near their probability is to a target, which moves against what was drawn "
-        "lately, so that in the long run the drawn tokens have about the target's probability. Put a mild min-p "
-        "before it, since unlikely nonsense may be near the target too. A target of 0.5 to 0.8 with decay 0.9 is "
-        "usual."
+        "Steers the text to tokens whose probability is near a target, rather than mostly to the most likely ones. It "
+        "ranks tokens by how near their probability is to an aim, and moves the aim against what was drawn lately, so "
+        "that in the long run the drawn tokens have about the target's probability. Put a mild min-p before it, since "
+        "unlikely nonsense may be near the aim too. A target of 0.5 to 0.8 with decay 0.9 is usual."
     )
     origin: ClassVar = "llama.cpp 2025 (pull request 17927); koboldcpp"
     parameters: ClassVar = (

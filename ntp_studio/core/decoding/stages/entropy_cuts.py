@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from ntp_studio.core.decoding.context import Context
-from ntp_studio.core.decoding.scores import Floats, Scores, crossing
+from ntp_studio.core.decoding.scores import Floats, Scores
+from ntp_studio.core.decoding.sorting import crossing
 from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Stage, figure, probability
 from ntp_studio.core.decoding.stages.figures import chance, checkable, percent, tokens
 
@@ -36,9 +37,10 @@ class Typical(Stage):
     name: ClassVar = "typical_p"
     label: ClassVar = "Typical"
     summary: ClassVar = (
-        "Prefers tokens about as surprising as the distribution is on average: it takes them by how near their "
-        "surprise is to the entropy, until they hold the share τ. The most likely token may be cut, when it is "
-        "too predictable. 0.2 to 0.95 are usual."
+        "Keeps the tokens that are about as surprising as is to be expected here, and cuts the far-fetched and the all "
+        "too obvious. A token's surprise is −ln p of its probability p, small for a likely token; the entropy H is the "
+        "average surprise of what would be drawn. Tokens are taken by how near their surprise is to H, until they hold "
+        "the share τ of the probability. So even the most likely token may be cut. 0.2 to 0.95 are usual."
     )
     origin: ClassVar = "Meister et al. 2022, arXiv 2202.00666"
     parameters: ClassVar = (Parameter("typical_p", "τ", 0.9, 0.001, 1.0, off=1.0, usual=(0.2, 0.95), hard_maximum=1.0),)
@@ -61,8 +63,8 @@ class Typical(Stage):
     @staticmethod
     def distance(scores: Scores) -> Floats:
         """|−ln p − H| of each token, in nats."""
-        distance: Floats = np.abs(scores.log_normalizer - scores.entropy - scores.values)
-        return distance
+        distance: Floats = scores.log_normalizer - scores.entropy - scores.values
+        return np.abs(distance, out=distance)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         surprise = before.log_normalizer - logit
@@ -82,8 +84,9 @@ class Epsilon(Stage):
     name: ClassVar = "epsilon_cutoff"
     label: ClassVar = "Epsilon"
     summary: ClassVar = (
-        "Cuts every token less likely than ε, whatever the others are; if all are, the most likely stays. It only "
-        "takes away what a language model hardly means. 0.0003 to 0.0009 are usual."
+        "Cuts every token whose probability is below ε, a small fixed number. How likely the others are does not "
+        "matter; only if all are below it, the most likely stays. It takes away little more than what the model hardly "
+        "means. 0.0003 to 0.0009 are usual."
     )
     origin: ClassVar = "Hewitt et al. 2022, arXiv 2210.15191"
     parameters: ClassVar = (
@@ -119,8 +122,10 @@ class Eta(Stage):
     name: ClassVar = "eta_cutoff"
     label: ClassVar = "Eta"
     summary: ClassVar = (
-        "Like epsilon, but where the distribution is flat, and unlikely tokens are still reasonable, the line is "
-        "lowered to √ε times e to the power of minus the entropy. 0.0003 to 0.004 are usual."
+        "Cuts unlikely tokens as Epsilon does, but spares more of them where the model is unsure: there probability is "
+        "spread over many tokens, and good ones may well be below ε. So the line is ε, or √ε / e^H where that is "
+        "lower. The entropy H says how spread out the probabilities are, and e^H how many equally likely tokens would "
+        "be spread as far. 0.0003 to 0.004 are usual."
     )
     origin: ClassVar = "Hewitt et al. 2022, arXiv 2210.15191"
     parameters: ClassVar = (
@@ -160,9 +165,9 @@ class TopA(Stage):
     name: ClassVar = "top_a"
     label: ClassVar = "Top-a"
     summary: ClassVar = (
-        "Cuts every token less likely than a times the square of the most likely one's probability. The line "
-        "falls much faster than min-p's where the model is unsure, so that more is left there. 0.1 to 0.3 are "
-        "usual."
+        "Cuts tokens that are unlikely beside the most likely one, strictly where the model is sure and hardly at all "
+        "where it is not. The line is a times the square of the highest probability: at a = 0.2 it is 0.162 where that "
+        "is 0.9, and 0.002 where it is 0.1. So it falls much faster than min-p's. 0.1 to 0.3 are usual."
     )
     origin: ClassVar = "BlinkDL's RWKV-LM; KoboldAI"
     parameters: ClassVar = (
@@ -199,9 +204,10 @@ class TailFree(Stage):
     name: ClassVar = "tail_free"
     label: ClassVar = "Tail-free"
     summary: ClassVar = (
-        "Looks at the curve of the sorted probabilities and cuts where it has become straight, that is where the "
-        "tail begins: when the second differences passed so far hold the share z of them all. 0.9 to 0.99 are "
-        "usual."
+        "Cuts the tail, the many unlikely tokens that differ little from one another. In order from the most likely "
+        "on, probabilities fall in large and uneven steps at first and in small, even ones in the tail. How much one "
+        "step differs from the next is the bend of the curve there; tokens are kept as long as the bends up to them "
+        "make up no more than the share z of all. 0.9 to 0.99 are usual."
     )
     origin: ClassVar = "Trenton Bricken 2019; llama.cpp until 2024, koboldcpp"
     parameters: ClassVar = (Parameter("tfs_z", "z", 0.95, 0.0, 1.0, off=1.0, usual=(0.9, 0.99), hard_maximum=1.0),)
@@ -210,7 +216,7 @@ class TailFree(Stage):
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.tfs_z == 1 or scores.count <= 2:
-            return scores, Note("" if self.tfs_z == 1 else "two tokens have no curve")
+            return scores, Note("" if self.tfs_z == 1 else "too few tokens for a curve")
         p = np.sort(scores.probabilities)[::-1]
         bends = bent(p)
         total = float(bends.sum())

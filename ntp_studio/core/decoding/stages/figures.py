@@ -81,3 +81,8 @@ def changed(token_id: int, before: Scores, after: Scores, rule: Callable[[float]
 def tokens(n: int) -> str:
     """`1 token`, `12 tokens`."""
     return f"{n:,} token" if n == 1 else f"{n:,} tokens"
+
+
+def new_tokens(n: int) -> str:
+    """`1 new token`, `12 new tokens`."""
+    return f"{n:,} new token" if n == 1 else f"{n:,} new tokens"

@@ -23,7 +23,8 @@ def _window(name: str) -> Parameter:
 def _scope(last: float, prompt: float) -> str:
     """The part of the text that counts, in words."""
     if last:
-        return f"the last {int(last):,} tokens" + ("" if prompt else " generated")
+        part = "the last token" if last == 1 else f"the last {int(last):,} tokens"
+        return part + ("" if prompt else " generated")
     return "the text" if prompt else "what was generated"
 
 
@@ -42,10 +43,11 @@ class RepetitionPenalty(Stage):
     name: ClassVar = "repetition_penalty"
     label: ClassVar = "Repetition penalty"
     summary: ClassVar = (
-        "Makes every token that already stands in the text, prompt included, less likely: a positive logit is "
-        "divided by the penalty, a negative one multiplied by it. 1.05 to 1.3 are usual; below 1 repetition is "
-        "rewarded. It is the only stage that depends on where the model's logits have their zero. (Keskar et al. "
-        "2019)"
+        "Makes every token less likely that already stands in the text, prompt included, however often it does. It "
+        "lowers the token's logit, the score that the model gave it: a positive one is divided by the penalty, a "
+        "negative one multiplied by it. 1.05 to 1.3 are usual; below 1 repetition is rewarded. As it treats scores "
+        "above and below zero differently, it is the only stage whose effect changes when one amount is added to all "
+        "scores."
     )
     origin: ClassVar = "Keskar et al. 2019 (CTRL), arXiv 1909.05858"
     parameters: ClassVar = (
@@ -99,9 +101,9 @@ class PresenceFrequency(Stage):
     name: ClassVar = "presence_frequency"
     label: ClassVar = "Presence and frequency"
     summary: ClassVar = (
-        "Lowers the logit of every token that was generated before by fixed amounts: once for being there "
-        "(presence), and once more for every time it occurred (frequency). 0.1 to 1 are usual; negative values "
-        "reward repetition. The prompt does not count unless you say so."
+        "Makes tokens less likely that were generated before, by fixed amounts. They are taken from the token's logit, "
+        "the score that the model gave it: presence once for being there at all, and frequency for every time it "
+        "occurred. 0.1 to 1 are usual; negative values reward repetition. The prompt does not count unless you say so."
     )
     origin: ClassVar = "OpenAI's API; vLLM, llama.cpp"
     parameters: ClassVar = (
@@ -126,9 +128,10 @@ class PresenceFrequency(Stage):
         history = context.history(self.frequency_last_n, prompt=bool(self.frequency_prompt))
         if not history.size or self.presence_penalty == 0 == self.frequency_penalty:
             return scores, Note("" if history.size else "nothing seen yet")
-        counts = np.bincount(history, minlength=scores.vocab_size)[: scores.vocab_size]
-        hit = scores.places(np.flatnonzero(counts))
-        amounts = self.frequency_penalty * counts[scores.ids[hit]] + self.presence_penalty
+        seen, counts = np.unique(history, return_counts=True)
+        hit = scores.places(seen)
+        counts = counts[np.searchsorted(seen, scores.ids[hit])]
+        amounts = self.frequency_penalty * counts + self.presence_penalty
         after = scores.changed(hit, scores.values[hit] - amounts)
         return after, Note(f"{tokens(hit.size)} penalised", facts=(("tokens", float(hit.size)),))
 

@@ -57,8 +57,9 @@ class Temperature(Stage):
     name: ClassVar = "temperature"
     label: ClassVar = "Temperature"
     summary: ClassVar = (
-        "Divides every logit by T before the softmax. Below 1 the likely tokens gain, above 1 the unlikely ones "
-        "do; at 0 only the most likely token is left. Usual values are 0.5 to 1.2. The ranking never changes."
+        "Makes the choice more careful (below 1) or bolder (above 1). Every logit, the score that the model gave a "
+        "token, is divided by T before the scores become probabilities: below 1 the likely tokens gain, above 1 the "
+        "unlikely ones do, and at 0 only the most likely is left. The ranking never changes. 0.5 to 1.2 are usual."
     )
     origin: ClassVar = "Boltzmann's distribution; Ackley, Hinton and Sejnowski 1985"
     parameters: ClassVar = (Parameter("temperature", "T", 0.8, 0.0, 2.0, off=1.0, usual=(0.5, 1.2)),)
@@ -95,9 +96,10 @@ class DynamicTemperature(Stage):
     name: ClassVar = "dynamic_temperature"
     label: ClassVar = "Dynamic temperature"
     summary: ClassVar = (
-        "Chooses the temperature anew for every token: near T − r where the model is sure, near T + r where its "
-        "distribution is flat. What counts is the entropy as a share of the largest possible, so what was cut "
-        "before matters much. While it is on, the plain temperature rests. A range of 0.5 to 1 around 1 is usual."
+        "Chooses the temperature anew for every token: near T − r where the model is sure, near T + r where many "
+        "tokens are about as likely. It goes by the entropy, which says how spread out the probabilities are, as a "
+        "share of the largest that so many tokens can have; so what was cut before matters much. While it is on, the "
+        "plain temperature rests. A range r of 0.5 to 1 around 1 is usual."
     )
     origin: ClassVar = "kalomaze 2023; llama.cpp, koboldcpp"
     parameters: ClassVar = (
@@ -144,10 +146,10 @@ class Smoothing(Stage):
     name: ClassVar = "smoothing"
     label: ClassVar = "Quadratic smoothing"
     summary: ClassVar = (
-        "Bends the logits: tokens close to the best come closer, those far below fall much further. The factor "
-        "says how steeply; a curve above 1 adds a cubic term that spares the near ones still more. A factor of "
-        "0.2 to 1 with a curve of 1 is usual. Curves beyond 3 would lift tokens above the best one, so they are "
-        "not offered."
+        "Brings the best tokens closer together and pushes the poor ones further down. How far a token's logit (the "
+        "model's score) lies below the highest is squared and multiplied by the factor, so a small distance becomes "
+        "smaller and a large one larger. A curve above 1 does both more strongly. A factor of 0.2 to 1 with a curve of "
+        "1 is usual. Curves beyond 3 are not offered: they would lift some tokens above the best one."
     )
     origin: ClassVar = "kalomaze 2024; text-generation-webui"
     parameters: ClassVar = (

@@ -20,8 +20,8 @@ class Stop(Stage):
     name: ClassVar = "stop"
     label: ClassVar = "Stop"
     summary: ClassVar = (
-        "Ends the text, and playing, when one of these texts has been written or one of these tokens taken. It "
-        "changes no probability. A stop text may be spread over several tokens and may end in the middle of one."
+        "Ends the text, and playing, when one of these texts has been written or one of these tokens taken. It changes "
+        "no probability. A stop text may be spread over several tokens and may end in the middle of one."
     )
     origin: ClassVar = "transformers (stop_strings), llama.cpp (reverse prompt), OpenAI's API (stop)"
     parameters: ClassVar = ()
