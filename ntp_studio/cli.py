@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def inspect(options: argparse.Namespace) -> int:
     """Step through a text and print every distribution."""
     from ntp_studio import preset_files, settings
-    from ntp_studio.core import checkpoints, report
+    from ntp_studio.core import checkpoints, looking, report
 
     own = settings.load().presets if options.preset is not None else ()
     decoding = preset_files.asked_for(options, own)
@@ -69,6 +69,8 @@ def inspect(options: argparse.Namespace) -> int:
     say(report.model_event(model.info) if options.json else report.model_lines(model.info))
     seed = DEFAULT_SEED if options.seed is None else options.seed
     session = model.start(options.prompt, chat=options.chat, seed=seed, decoding=decoding, top=options.top)
+    for sentence in looking.without_a_token(session):
+        print(f"ntp-studio inspect: {sentence}", file=sys.stderr)
     reason: StopReason = "steps"
     try:
         for _ in range(options.steps):

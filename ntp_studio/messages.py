@@ -16,6 +16,7 @@ from ntp_studio.core.types import (
     ModelInfo,
     ModelListing,
     PageToken,
+    StageReport,
     StepFrame,
     StopReason,
     Story,
@@ -262,6 +263,18 @@ class FrameReady(Event):
 
     run: int
     frame: StepFrame
+    appended: PageToken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NothingAllowed(Event):
+    """Instead of `FrameReady`: at this place the chain leaves no token. `stages` tells of the chain up to the one that
+    removed the last."""
+
+    run: int
+    node: int
+    message: str
+    stages: tuple[StageReport, ...]
     appended: PageToken | None = None
 
 

@@ -16,7 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ntp_studio.core.decoding import Chain, arranged, order_of, settings_from_names
+from ntp_studio.core.decoding import STAGES, Chain, arranged, order_of, settings_from_names
+from ntp_studio.core.decoding.build import check_size
 from ntp_studio.core.decoding.names import Given
 from ntp_studio.core.decoding.orders import orders_of, place_for, without_always
 from ntp_studio.core.decoding.presets import PRESETS, kept
@@ -27,8 +28,6 @@ from ntp_studio.settings import MAX_PRESET_NAME, MAX_PRESETS, decoding_from_json
 FORMAT = "ntp-studio decoding"
 VERSION = 1
 MAX_BYTES = 256 * 1024
-MAX_STAGES = 64  # each is a card in the window
-MAX_TEXTS = 1000  # entries of one list, such as biases
 
 Named = tuple[str, DecodingSettings]
 
@@ -67,8 +66,9 @@ def with_preset(presets: Sequence[Named], name: str, decoding: DecodingSettings)
     """The presets with this one at the end, or in the place of the one that has its name.
 
     Raises:
-        PresetError: there are as many as there may be.
+        StudioError: there are as many as there may be, or the settings are too large for a file.
     """
+    check_size(decoding)  # what is kept can be read again
     new = (name, kept(decoding))
     if any(name == other for other, _ in presets):
         return tuple(new if name == other else (other, old) for other, old in presets)
@@ -84,8 +84,9 @@ def write(path: Path, name: str, decoding: DecodingSettings) -> None:
     """Write a preset whole, or leave what was there.
 
     Raises:
-        PresetError: the file cannot be written.
+        PresetError: the file cannot be written. SettingError: the settings are too large for one.
     """
+    check_size(decoding)
     document = {"format": FORMAT, "version": VERSION, "name": name, "decoding": decoding_to_json(kept(decoding))}
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     try:
@@ -104,14 +105,16 @@ def read(path: Path) -> Named:
         PresetError: the file cannot be read, or is no preset that this version understands.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would never end
+            raise PresetError(f"{path} cannot be read: it is not an ordinary file.")
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError for a name that no file can have
         raise PresetError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     if len(data) > MAX_BYTES:
         raise PresetError(f"{path.name} is no preset: it is larger than {MAX_BYTES // 1024} KB.")
-    try:
-        document = json.loads(data.decode("utf-8"), object_pairs_hook=_object)
+    try:  # some editors put a byte-order mark in front
+        document = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_object)
     except RecursionError:
         raise PresetError(f"{path.name} is no preset: it is nested too deeply.") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError, too
@@ -135,7 +138,7 @@ def _checked(document: Any, file: str) -> Named:
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise PresetError(f"{file} is no preset: its version is not a number from 1.")
     if version > VERSION:
-        raise PresetError(f"{file} is of a newer version of the program, which writes version {version} of presets.")
+        raise PresetError(f"{file} is of a newer version of the program; this one reads version {VERSION} of presets.")
     name = document.get("name")
     if not isinstance(name, str):
         raise PresetError(f"{file} is no preset: it has no name.")
@@ -154,11 +157,7 @@ def _checked(document: Any, file: str) -> Named:
 
 def _check(decoding: DecodingSettings) -> None:
     """Raises SettingError for what no chain could be built of, also where it is switched off."""
-    if len(decoding.stages) > MAX_STAGES:
-        raise SettingError(f"It has {len(decoding.stages)} stages, and there may be {MAX_STAGES}.")
-    for stage in decoding.stages:
-        if any(len(texts) > MAX_TEXTS for _, texts in stage.texts):
-            raise SettingError(f"A list of texts may have {MAX_TEXTS} entries.")
+    check_size(decoding)
     Chain.of(replace(decoding, stages=tuple(replace(stage, enabled=True) for stage in decoding.stages)))
 
 
@@ -190,12 +189,16 @@ def called(name: str, own: Sequence[Named] = ()) -> DecodingSettings:
 
 
 def asked_for(
-    options: argparse.Namespace, own: Sequence[Named] = (), present: DecodingSettings | None = None
+    options: argparse.Namespace,
+    own: Sequence[Named] = (),
+    present: DecodingSettings | None = None,
+    *,
+    on_top: bool = False,
 ) -> DecodingSettings | None:
     """What `--preset`, `--set`, `--order`, `--greedy`, `--draw` and `--needle` ask for together; None for nothing.
 
-    `--set` begins with everything off, or goes on top of the preset. Where only the order or the draw is named, the
-    stages are those of `present`.
+    `--set` begins with everything off, or goes on top of the preset; `on_top`: of `present`, where no preset is named.
+    Where only the order or the draw is named, the stages are those of `present` in any case.
 
     Raises:
         StudioError: no such preset or setting, a number out of range, or words that contradict each other.
@@ -208,9 +211,9 @@ def asked_for(
         raise SettingError("--greedy takes the most likely token and draws none; leave out --draw.")
     if options.preset is not None:
         base = called(options.preset, own)
-    elif values or options.greedy:
+    elif (values or options.greedy) and not on_top:
         base = DecodingSettings()
-    elif options.order is not None or drawn:
+    elif values or options.greedy or options.order is not None or drawn:
         base = present or DecodingSettings()
     else:
         return None
@@ -225,7 +228,22 @@ def asked_for(
         held = base.needle if options.needle is None else options.needle
         base = replace(base, method=options.draw or "dart", needle=held)
     Chain.of(base)
+    check_size(base)
     return base
+
+
+def check_on_top(options: argparse.Namespace, own: Sequence[Named] = ()) -> None:
+    """Look through what is asked for before it is known what it will go on top of.
+
+    Raises:
+        StudioError: as `asked_for`, but for a detail without what turns it on.
+    """
+    stages = tuple(
+        StageSetting(name, tuple((p.name, p.default) for p in kind.parameters))
+        for name, kind in STAGES.items()
+        if kind.parameters
+    )
+    asked_for(options, own, DecodingSettings(stages), on_top=True)
 
 
 def _with_values(base: DecodingSettings, values: dict[str, Given], order: str | None) -> DecodingSettings:

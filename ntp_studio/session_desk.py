@@ -71,7 +71,7 @@ class SessionDesk:
         text = saved.read(path)
         self._pause(column)
         session, path_now = column.session, _path_now(text.model)
-        moved = path_now != text.model.path
+        moved = path_now != text.model.path or not path_now
         if session is not None and (
             session.model.info.path == text.model.path or (moved and saved.written_with(text, session.model))
         ):

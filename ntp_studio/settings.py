@@ -20,8 +20,10 @@ from typing import Any, TypeVar
 
 import platformdirs
 
+from ntp_studio.core.decoding import STAGES
+from ntp_studio.core.decoding.build import MAX_STAGES, MAX_TEXTS, full_values
 from ntp_studio.core.files import write_whole
-from ntp_studio.core.types import DEFAULT_SEED, DecodingSettings, StageSetting
+from ntp_studio.core.types import DEFAULT_SEED, DecodingSettings, SettingError, StageSetting
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ def load(path: Path | None = None) -> Settings:
     """Read the settings; never raises for what a file holds. The defaults, where there is no file."""
     path = path or default_path()
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a byte-order mark in front
         if not isinstance(data, dict):
             raise ValueError(f"expected an object, found {type(data).__name__}")
     except FileNotFoundError:
@@ -92,7 +94,8 @@ def save(settings: Settings, path: Path | None = None) -> None:
     """Write the settings whole, or leave the old file as it was. Raises OSError."""
     path = path or default_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(_to_json(settings), indent=2, ensure_ascii=False) + "\n")
+    # All ASCII: the name of a file may hold what UTF-8 cannot write.
+    write_whole(path, json.dumps(_to_json(settings), indent=2) + "\n")
 
 
 def _set_aside(path: Path, error: Exception) -> None:
@@ -165,12 +168,16 @@ def decoding_to_json(decoding: DecodingSettings) -> dict[str, Any]:
 
 
 def decoding_from_json(data: Any) -> DecodingSettings:
-    """The decoding chain that `decoding_to_json` wrote. Raises TypeError, ValueError or KeyError for anything else."""
+    """The decoding chain that `decoding_to_json` wrote. Raises TypeError, ValueError or KeyError for anything else, and
+    for one that is larger than the window could show."""
     data = _of_type(data, dict)
     method = data["method"]
     if method not in ("race", "dart", "greedy"):
         raise ValueError(f"unknown method {method!r}")
-    stages = tuple(_stage_from_json(stage) for stage in _of_type(data["stages"], list))
+    listed = _of_type(data["stages"], list)
+    if len(listed) > MAX_STAGES:
+        raise ValueError(f"it has {len(listed)} stages, and there may be {MAX_STAGES}")
+    stages = tuple(_stage_from_json(stage) for stage in listed)
     needle = data.get("needle")  # files from before there was a dart have none
     if needle is not None and not 0 <= (needle := _number(needle)) < 1:
         raise ValueError(f"a needle at {needle!r}, not from 0 to below 1")
@@ -180,12 +187,26 @@ def decoding_from_json(data: Any) -> DecodingSettings:
 def _stage_from_json(data: Any) -> StageSetting:
     data = _of_type(data, dict)
     values = _of_type(data["values"], dict)
-    return StageSetting(
+    stage = StageSetting(
         _text(data["name"]),
         tuple((_text(name), _number(value)) for name, value in values.items()),
         _flag(data["enabled"]),
-        tuple((_text(name), _texts(texts)) for name, texts in _of_type(data.get("texts", {}), dict).items()),
+        tuple((_text(name), _entries(texts)) for name, texts in _of_type(data.get("texts", {}), dict).items()),
     )
+    if stage.name in STAGES:  # one of a newer version is kept, and told of where it is to be used
+        try:
+            full_values(stage)
+        except SettingError as error:
+            raise ValueError(str(error)) from error
+    return stage
+
+
+def _entries(value: Any) -> tuple[str, ...]:
+    """A stage's list of texts."""
+    entries = _texts(value)
+    if len(entries) > MAX_TEXTS:
+        raise ValueError(f"a list of texts has {len(entries)} entries, and there may be {MAX_TEXTS}")
+    return entries
 
 
 T = TypeVar("T")

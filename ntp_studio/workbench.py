@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ntp_studio import messages as m
 from ntp_studio.cancellation import READING, Cancellation
 from ntp_studio.columns import Column, Playing, ReadingOptions
-from ntp_studio.core.types import Cancelled, PageToken, StopReason, StudioError
+from ntp_studio.core.types import Cancelled, NoTokenAllowed, PageToken, StopReason, StudioError
 
 if TYPE_CHECKING:
     from ntp_studio.core.model import LanguageModel
@@ -372,8 +372,15 @@ class Workbench:
 
     def _show_frame(self, column: Column, session: Session, appended: PageToken | None = None) -> None:
         if session.place:
-            with self._reading(column) as options:
-                column.frame = session.frame(**options)
+            column.frame = None
+            try:
+                with self._reading(column) as options:
+                    column.frame = session.frame(**options)
+            except NoTokenAllowed as error:
+                self._pause(column, "error", str(error))
+                node = session.tree.here.id
+                self._emit(m.NothingAllowed(column.run, node, str(error), error.stages, appended, model=column.id))
+                return
             self._emit(m.FrameReady(column.run, column.frame, appended, model=column.id))
             session.prepare()
 

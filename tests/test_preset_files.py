@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from ntp_studio import preset_files
 from ntp_studio.arguments import command_parser, window_parser
 from ntp_studio.core.decoding import ORDERS, STAGES, Chain, settings_from_names
+from ntp_studio.core.decoding.build import MAX_STAGES, MAX_TEXTS
 from ntp_studio.core.decoding.presets import PRESETS
 from ntp_studio.core.types import DecodingSettings, SettingError, StageSetting, StudioError
 from ntp_studio.preset_files import (
     MAX_BYTES,
-    MAX_STAGES,
     PresetError,
     asked_for,
+    check_on_top,
     checked_name,
     read,
     with_preset,
@@ -122,6 +123,7 @@ def test_what_is_no_preset_is_refused_in_words(tmp_path: Path, content: bytes, w
         ({"version": 0}, "version"),
         ({"version": True}, "version"),
         ({"version": "1"}, "version"),
+        ({"version": 10**4000}, "newer version"),
         ({"name": ...}, "no name"),
         ({"name": 3}, "no name"),
         ({"name": " \n "}, "needs a name"),
@@ -150,6 +152,11 @@ def test_what_is_no_preset_is_refused_in_words(tmp_path: Path, content: bytes, w
         ({"decoding": decoding(stages=[stage(enabled=1)])}, "true or false"),
         ({"decoding": decoding(stages=[stage("stop", {}, texts={"stop_strings": "END"})])}, "a list"),
         ({"decoding": decoding(stages=[stage("stop", {}, texts={"stop_strings": [""]})])}, "empty"),
+        ({"decoding": decoding(stages=[stage("stop", {}, texts={"stop_strings": ["a\ud800"]})])}, "no character"),
+        ({"decoding": decoding(stages=[stage("bans", {"bad_words": 1})])}, "a number for a text: bad_words"),
+        ({"decoding": decoding(stages=[stage("bans", {"bad_words": 1}, enabled=False)])}, "a number for a text"),
+        ({"decoding": decoding(stages=[stage(values={}, texts={"top_k": ["5"]})])}, "a text where a number should be"),
+        ({"decoding": decoding(stages=[stage("bans", {}, texts={"words": ["a"]})])}, "no parameter words"),
         ({"decoding": decoding(stages=[stage("stop", {}, texts={"stop_strings": ["a"] * 2000})])}, "1000"),
         ({"decoding": decoding(stages=[stage()] * (MAX_STAGES + 1))}, "65 stages"),
     ],
@@ -208,6 +215,36 @@ def test_a_file_that_is_not_there_or_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path / "none.json", tmp_path, tmp_path / "a\0b.json"):
         with pytest.raises(PresetError, match="cannot be read"):
             read(path)
+
+
+def test_a_byte_order_mark_in_front_is_not_minded(tmp_path: Path) -> None:
+    path = tmp_path / "marked.json"
+    path.write_text(json.dumps(document()), "utf-8-sig")
+    assert read(path) == ("Poet", POET)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(PresetError, match="not an ordinary file"):
+        read(tmp_path / "pipe.json")
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        DecodingSettings((WARM,) * (MAX_STAGES + 1)),
+        DecodingSettings((StageSetting("bans", texts=(("bad_words", ("a",) * (MAX_TEXTS + 1)),)),)),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_kept(tmp_path: Path, large: DecodingSettings) -> None:
+    path = tmp_path / "p.json"
+    write(path, "Poet", POET)
+    before = path.read_bytes()
+    for keep in (lambda: write(path, "Large", large), lambda: with_preset((), "Large", large)):
+        with pytest.raises(SettingError, match="may have"):
+            keep()
+    assert path.read_bytes() == before
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,6 +351,53 @@ def test_values_go_on_top_of_a_preset() -> None:
     found = ask("--preset", "Poet", "--set", "min_p=0.3")
     assert found is not None
     assert (found.method, found.needle, found.stages[0]) == ("dart", 0.25, POET.stages[0])
+
+
+def on_top(*words: str, present: DecodingSettings) -> DecodingSettings | None:
+    options = window_parser().parse_args(["tale.ntpstudio", *words])
+    check_on_top(options, OWN)
+    return asked_for(options, OWN, present, on_top=True)
+
+
+def test_values_go_on_top_of_a_saved_text() -> None:
+    assert on_top("--seed", "3", present=POET) is None
+    found = on_top("--set", "temperature=0.5", present=POET)
+    assert names(found) == names(POET)
+    assert value(found, "temperature") == [0.5]
+    assert (found and found.method, found and found.needle) == ("dart", 0.25)
+    assert on_top("--greedy", present=POET) == DecodingSettings(POET.stages, "greedy", 0.25)
+    assert on_top("--draw", "race", present=POET) == DecodingSettings(POET.stages, "race", 0.25)
+    assert on_top("--preset", "balanced", "--needle", "0.5", present=POET) == DecodingSettings(
+        PRESETS["balanced"].settings.stages, "dart", 0.5
+    ), "a preset takes the place of the text's settings"
+    xtc = DecodingSettings((StageSetting("xtc", (("xtc_probability", 0.5),)),))
+    assert value(on_top("--set", "xtc_threshold=0.2", present=xtc), "xtc_threshold") == [0.2]
+    with pytest.raises(SettingError, match="does nothing without"):
+        on_top("--set", "xtc_threshold=0.2", present=POET)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--set", "tempo=1"],
+        ["--set", "temperature=-1"],
+        ["--preset", "pot"],
+        ["--needle", "0.5", "--greedy"],
+        ["--set", "bad_words=a\udcff"],
+    ],
+)
+def test_what_makes_no_sense_on_any_text_is_known_before_it_is_open(words: list[str]) -> None:
+    with pytest.raises(StudioError):
+        check_on_top(window_parser().parse_args(["tale.ntpstudio", *words]), OWN)
+
+
+def test_texts_that_no_file_could_hold_are_refused() -> None:
+    for entry in ("a\udcff", '["\\ud800"]'):
+        for name in ("bad_words", "stop_strings", "sequence_bias"):
+            with pytest.raises(SettingError, match="no character"):
+                ask("--set", f"{name}={entry}" if name != "sequence_bias" else f"{name}=a\udcff=2")
+    with pytest.raises(SettingError, match="may have"):
+        ask("--set", f"bad_words={json.dumps(['a'] * (MAX_TEXTS + 1))}")
 
 
 def test_of_two_stages_of_a_name_the_second_is_the_persons(tmp_path: Path) -> None:

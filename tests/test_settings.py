@@ -19,6 +19,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "settings.json"
 
 
+GOOD = {"method": "dart", "stages": []}
+
+
 def a_full_one() -> Settings:
     decoding = DecodingSettings(
         (
@@ -109,6 +112,36 @@ def test_a_damaged_preset_costs_only_itself(path: Path) -> None:
     assert load(path).presets == (("good", wanted), ("last", wanted))
     path.write_text(json.dumps({"presets": [[str(number), good] for number in range(MAX_PRESETS + 5)]}))
     assert len(load(path).presets) == MAX_PRESETS
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [{"name": "top_k", "enabled": True, "values": {"top_k": 5}}] * 5000,
+        [{"name": "bans", "enabled": True, "values": {}, "texts": {"bad_words": ["a"] * 1001}}],
+        [{"name": "bans", "enabled": True, "values": {}, "texts": {"bad_words": ["a\ud800"]}}],
+        [{"name": "bans", "enabled": True, "values": {"bad_words": 1}}],
+        [{"name": "top_k", "enabled": True, "values": {}, "texts": {"top_k": ["a"]}}],
+        [{"name": "top_k", "enabled": True, "values": {"tempo": 1}}],
+    ],
+)
+def test_a_decoding_that_the_window_could_not_show_is_dropped_alone(path: Path, stages: list[object]) -> None:
+    path.parent.mkdir()
+    decoding = {"method": "race", "stages": stages}
+    path.write_text(json.dumps({"seed": 3, "decoding": decoding, "presets": [["a", decoding], ["b", GOOD]]}))
+    assert load(path) == Settings(seed=3, presets=(("b", DecodingSettings(method="dart")),))
+
+
+def test_a_byte_order_mark_in_front_is_not_minded(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text('{"seed": 3}', "utf-8-sig")
+    assert load(path) == Settings(seed=3)
+
+
+def test_a_file_whose_name_is_no_text_is_remembered(path: Path) -> None:
+    strange = "/models/caf\udce9"  # a byte that is not UTF-8, as Python gives it
+    save(Settings(last_model=strange, seed=3), path)
+    assert load(path) == Settings(last_model=strange, seed=3)
 
 
 def test_no_file_means_defaults(path: Path) -> None:

@@ -22,11 +22,12 @@ from ntp_studio.core.saved_document import FORMAT, VERSION, Damaged, Saved, save
 from ntp_studio.core.session import Session
 from ntp_studio.core.tokens import Tokens
 from ntp_studio.core.tree import Node, Tree
-from ntp_studio.core.types import DecodingSettings, StudioError
+from ntp_studio.core.types import DecodingSettings, SettingError, StudioError
 
 MOST_BYTES = 32 * 2**20  # some 150,000 generated tokens, which are read in a few seconds
 # How far the log-probabilities may lie, in the mean, from those of the same weights on another device.
 SAME_WEIGHTS = {"float32": 0.01, "bfloat16": 0.1, "float16": 0.1}
+ALIKE = 3  # so many figures in a row, at the beginning, are the same by the same weights only
 
 _fingerprints: WeakKeyDictionary[Tokens, str] = WeakKeyDictionary()
 
@@ -55,11 +56,10 @@ def write(session: Session, path: str | Path, prompt: str = "", chat: bool = Fal
     """Write the whole text to a file. `prompt` and `chat` are what a person typed, to be shown again.
 
     Raises:
-        StudioError: there is no text, or the file cannot be written; whatever was there before is untouched.
+        StudioError: there is no text, it could not be opened again, or the file cannot be written; whatever was there
+            before is untouched.
     """
     content, target = _document(session, prompt, chat), Path(path)
-    if len(content) > MOST_BYTES:  # it is all ASCII
-        raise StudioError("The text has too many branches to be saved; export it, or begin a new one.")
     try:
         if target.exists() and not target.is_file():
             raise StudioError(f"{target} is not an ordinary file; choose another place.")
@@ -69,6 +69,19 @@ def write(session: Session, path: str | Path, prompt: str = "", chat: bool = Fal
 
 
 def _document(session: Session, prompt: str, chat: bool) -> str:
+    """What `read` has been through: a text that could not be opened again must not take the place of one that can."""
+    try:
+        content = _json(session, prompt, chat)
+        if len(content) > MOST_BYTES:  # it is all ASCII
+            raise StudioError("The text has too many branches to be saved; export it, or begin a new one.")
+        saved_of(_parsed(content.encode("ascii")))
+    except (ValueError, SettingError, OverflowError) as error:  # ValueError: a number that JSON has not
+        why = _short(error)
+        raise StudioError(f"The text cannot be saved so that it could be opened again ({why}); export it.") from error
+    return content
+
+
+def _json(session: Session, prompt: str, chat: bool) -> str:
     tree, model = session.tree, session.model
     here = tree.here
     settings = dict.fromkeys([session.decoding, *(n.taken_with for n in tree.nodes if n.taken_with is not None)])
@@ -79,8 +92,8 @@ def _document(session: Session, prompt: str, chat: bool) -> str:
         "version": VERSION,
         "studio": __version__,
         "model": {
-            "name": model.info.name,
-            "path": model.info.path,
+            "name": model.info.name.encode("utf-8", "replace").decode("utf-8"),
+            "path": model.info.path if _writable(model.info.path) else "",
             "dtype": model.info.dtype,
             "parameters": model.info.parameters,
             "vocab_size": model.tokens.vocab_size,
@@ -96,6 +109,15 @@ def _document(session: Session, prompt: str, chat: bool) -> str:
     rows = (json.dumps(_node_json(n, numbers, n.id in on_line), allow_nan=False) for n in tree.nodes)
     # A line for every token, so that two versions of a text can be compared.
     return json.dumps(head, indent=1, allow_nan=False)[:-2] + ',\n "nodes": [\n' + ",\n".join(rows) + "\n ]\n}\n"
+
+
+def _writable(text: str) -> bool:
+    """Whether it is made of characters: the name of a folder may hold bytes that are none."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _decoding_json(decoding: DecodingSettings) -> dict[str, Any]:
@@ -155,18 +177,24 @@ def read(path: str | Path) -> Saved:
             raise Damaged("it is larger than any saved text")
         return saved_of(_parsed(content))
     except (Damaged, StudioError, OverflowError) as error:
-        raise StudioError(f"{source.name} is no text that can be gone on with: {str(error).rstrip('.')}.") from error
+        raise StudioError(f"{source.name} is no text that can be gone on with: {_short(error)}.") from error
 
 
 def _parsed(content: bytes) -> Any:
     try:
-        return json.loads(content.decode("utf-8"), parse_constant=_refuse)
+        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise Damaged("it is no JSON document, or only a part of one") from error
 
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is no number in JSON")
+
+
+def _short(error: Exception) -> str:
+    """What a file holds may be long."""
+    text = str(error).rstrip(".")
+    return text if len(text) <= 300 else f"{text[:299]}…"
 
 
 def _reason(error: Exception) -> str:
@@ -239,6 +267,11 @@ def _difference(saved: Saved, model: LanguageModel) -> str:
         return f"This text was written in {then.dtype}, and {info.name} is open in {info.dtype}; {on}"
     known = saved.logprobs
     away = [abs(known[n.id] - n.score.logprob) for n in saved.tree.line if n.score is not None and n.id in known]
-    if then.parameters != info.parameters or (away and fmean(away) > SAME_WEIGHTS[info.dtype]):
+    if then.parameters != info.parameters:
         return f"{info.name} has other weights than the model that this text was saved with; {on}"
-    return ""
+    limit = SAME_WEIGHTS[info.dtype]
+    if not away or fmean(away) <= limit:
+        return ""
+    if len(away) > ALIKE and max(away[:ALIKE]) <= limit:  # other weights differ from the first token on
+        return f"This file was changed after it was saved: some tokens do not fit the figures beside them; {on}"
+    return f"{info.name} has other weights than the model that this text was saved with, or the file was changed; {on}"

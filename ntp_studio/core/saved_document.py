@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
-from ntp_studio.core.decoding import STAGES, Chain
-from ntp_studio.core.decoding.build import full_values
-from ntp_studio.core.decoding.context import State
+from ntp_studio.core.decoding import Chain
+from ntp_studio.core.decoding.build import check_size, full_values
+from ntp_studio.core.decoding.context import MOST_STATE, State
 from ntp_studio.core.decoding.draw import StreamPlace
 from ntp_studio.core.tree import Node, Tree, ahead_from
 from ntp_studio.core.types import DecodingSettings, DrawReport, Method, Needle, StageSetting
@@ -23,7 +23,6 @@ VERSION = 1
 DTYPES = ("float32", "bfloat16", "float16")
 # What each stateful stage knows: how many numbers, and the least that the last may be.
 STATES = {"mirostat": (1, -math.inf), "adaptive_p": (2, 1.0)}
-MOST_STATE = 1e9
 
 T = TypeVar("T")
 
@@ -96,6 +95,7 @@ def _decoding(item: Any) -> DecodingSettings:
     stages = tuple(_stage(stage) for stage in _field(data, "stages", list))
     method: Method = _one_of(data, "method", get_args(Method))
     decoding = DecodingSettings(stages, method, _maybe(data, "needle", float, _needle))
+    check_size(decoding)
     Chain.of(decoding)  # tokens were taken with it, so it can be built
     return decoding
 
@@ -110,9 +110,6 @@ def _stage(item: Any) -> StageSetting:
         tuple((n, tuple(_typed(text, str, n) for text in _field(texts, n, list))) for n in texts),
     )
     full_values(setting)  # also of one that is switched off, since a person may switch it on
-    kind = STAGES[setting.name]
-    if {*values} - {p.name for p in kind.parameters} or {*texts} - {t.name for t in kind.texts}:
-        raise Damaged(f"{kind.label} has a text where a number should be, or a number for a text")
     return setting
 
 

@@ -48,7 +48,12 @@ class SettingError(StudioError):
 
 
 class NoTokenAllowed(StudioError):
-    """Bans have removed every token; the message names the stage that removed the last."""
+    """Bans have removed every token; the message names the stage that removed the last. `stages` are the reports of the
+    chain up to it."""
+
+    def __init__(self, message: str, stages: tuple[StageReport, ...] = ()) -> None:
+        super().__init__(message)
+        self.stages = stages
 
 
 class Cancelled(StudioError):

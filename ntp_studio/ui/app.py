@@ -19,6 +19,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from types import FrameType, TracebackType
+from typing import Any
 
 import platformdirs
 
@@ -49,6 +50,7 @@ from ntp_studio.engine import Engine
 from ntp_studio.ui.bridge import Bridge
 from ntp_studio.ui.controller import Controller
 from ntp_studio.ui.main_window import MainWindow
+from ntp_studio.ui.on_top import OnTop
 from ntp_studio.ui.session_controller import is_saved_text
 from ntp_studio.ui.style import apply_style
 from ntp_studio.ui.theme import Theme
@@ -73,6 +75,11 @@ class Studio(QObject):
         self.engine = Engine(self._post)
         self.bridge = Bridge(self._deliver, self)
         self._font_size = app.font().pointSizeF()
+        self._wanted_zoom = settings.zoom
+        self._zooming = QTimer(self)
+        self._zooming.setSingleShot(True)
+        self._zooming.setInterval(40)
+        self._zooming.timeout.connect(self._apply_zoom)
         self.controller = Controller(self.window, self.engine, settings)
         self.controller.zoomed.connect(self._zoom)
         self.controller.presets.saved.connect(self._save_now)
@@ -91,13 +98,29 @@ class Studio(QObject):
 
     @Slot(float)
     def _zoom(self, zoom: float) -> None:
-        font = self.app.font()
-        if abs(font.pointSizeF() - self._font_size * zoom) > 0.01:
-            font.setPointSizeF(self._font_size * zoom)
-            self.app.setFont(font)
-            self.theme.changed.emit()  # every widget sets its own fonts anew
-            if self.window.isVisible():  # at the start the columns are as they were left
-                self.window.make_room(zoom)
+        """Several presses of the key are one change, and what is half laid out is not shown."""
+        self._wanted_zoom = zoom
+        if self.window.isVisible():
+            self._zooming.start()
+        else:
+            self._apply_zoom()
+
+    @Slot()
+    def _apply_zoom(self) -> None:
+        zoom, font = self._wanted_zoom, self.app.font()
+        if abs(font.pointSizeF() - self._font_size * zoom) <= 0.01:
+            return
+        self.window.setUpdatesEnabled(False)
+        font.setPointSizeF(self._font_size * zoom)
+        self.app.setFont(font)
+        self.theme.changed.emit()  # every widget sets its own fonts anew
+        if self.window.isVisible():  # at the start the columns are as they were left
+            self.window.make_room(zoom)
+        QTimer.singleShot(0, self._show_again)
+
+    @Slot()
+    def _show_again(self) -> None:
+        self.window.setUpdatesEnabled(True)
 
     @Slot(object)
     def _save_now(self, settings: Settings) -> None:
@@ -112,9 +135,9 @@ class Studio(QObject):
         if self._remember:
             try:
                 settings_file.save(settings)
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError for what no file can hold
                 log.warning("The settings could not be saved: %s", error)
-                return error.strerror or str(error)
+                return str(getattr(error, "strerror", None) or error)
         return ""
 
     @Slot()
@@ -163,7 +186,10 @@ def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApp
     remember = settings is None
     chosen = settings_file.load() if settings is None else settings
     session, models = _to_open(options)
-    changes = {"theme": options.theme, "seed": options.seed, "decoding": _decoding(options, chosen)}
+    on_top = OnTop(options, chosen.presets, session) if session else None
+    changes: dict[str, Any] = {"theme": options.theme}
+    if on_top is None:  # else what is asked for waits for the text
+        changes |= {"seed": options.seed, "decoding": _decoding(options, chosen)}
     for name in ("device", "dtype"):
         if getattr(options, name) != "auto":
             changes[name] = getattr(options, name)
@@ -175,7 +201,8 @@ def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApp
         window.text.set_prompt_text(options.prompt, options.chat)
         studio.controller.set_prompt(options.prompt, options.chat)
         window.notice.clear()
-    if session:
+    if on_top is not None:
+        on_top.wait(studio.controller)
         studio.engine.send(m.OpenSession(session))
     elif models:
         studio.controller.open_model(models[0])
@@ -193,15 +220,17 @@ def _to_open(options: argparse.Namespace) -> tuple[str, list[str]]:
     """The saved text to go on with ("" for none), and the models named.
 
     Raises:
-        StudioError: a saved text together with a model or a prompt, which it brings along.
+        StudioError: a saved text together with what it brings along.
     """
     models = list(options.model or ())
     if options.file is None:
         return "", models
     if not is_saved_text(options.file):
         return "", [options.file, *models]
-    if models or options.prompt is not None:
-        raise StudioError("A saved text brings its own model and prompt; leave out --model and --prompt.")
+    if models or options.prompt is not None or options.chat:
+        raise StudioError("A saved text brings its own model and prompt; leave out --model, --prompt and --chat.")
+    if (options.device, options.dtype) != ("auto", "auto"):
+        raise StudioError("A saved text is opened in the precision it was written in; leave out --device and --dtype.")
     return os.path.abspath(options.file), []
 
 

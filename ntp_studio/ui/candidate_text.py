@@ -82,14 +82,8 @@ def hex_bytes(data: bytes, limit: int = 12) -> str:
     return f"{shown} …" if len(data) > limit else shown
 
 
-def arithmetic(logit: float, log_normalizer: float, probability: float) -> str:
-    """`e^(17.520 − 19.333) = 16.3%`, or `e^(9.00004 − 9.00000) > 99.9%`.
-
-    With as many decimals, at least three, as whoever checks it needs to come out at the same figure.
-    """
-    result = percent(probability)
-    if not (math.isfinite(logit) and math.isfinite(log_normalizer)):
-        return result
+def _terms(logit: float, log_normalizer: float, result: str) -> tuple[str, str]:
+    """Both numbers with as many decimals, at least three, as whoever checks the percentage needs to come out at it."""
     for decimals in range(3, 17):
         left, right = f"{logit:.{decimals}f}", f"{log_normalizer:.{decimals}f}"
         # Decimal figures subtracted as they stand: a float difference has digits that nobody sees.
@@ -98,11 +92,27 @@ def arithmetic(logit: float, log_normalizer: float, probability: float) -> str:
             break
     else:
         left, right = f"{logit:.3f}", f"{log_normalizer:.3f}"
-    left, right = left.replace("-", MINUS), right.replace("-", MINUS)
+    return left.replace("-", MINUS), right.replace("-", MINUS)
+
+
+def arithmetic(logit: float, log_normalizer: float, probability: float) -> str:
+    """`e^(17.520 − 19.333) = 16.3%`, or `e^(9.00000 − 9.00004) > 99.9%`."""
+    result = percent(probability)
+    if not (math.isfinite(logit) and math.isfinite(log_normalizer)):
+        return result
+    left, right = _terms(logit, log_normalizer, result)
     if right.startswith(MINUS):
         right = f"({right})"
     sign = f"{result[0]} {result[1:]}" if result[0] in "<>" else f"= {result}"
     return f"e^({left} {MINUS} {right}) {sign}"
+
+
+def normalizer_explained(logit: float, log_normalizer: float, probability: float) -> str:
+    """What is subtracted in `arithmetic`, with the figure that it has there; nothing where it is not known."""
+    if not (math.isfinite(logit) and math.isfinite(log_normalizer)):
+        return ""
+    figure = _terms(logit, log_normalizer, percent(probability))[1]
+    return QCoreApplication.translate("CandidateText", "{figure} = ln Σ e^logit, over all tokens").format(figure=figure)
 
 
 def cut_label(candidate: Candidate) -> str:
@@ -165,7 +175,7 @@ def taken_caption(taken: Taken) -> str:
         how = choice_caption(taken.draw, taken.origin).replace(" · ", ", ")
     words = translate("CandidateText", "taken here: {token} — {how}")
     if taken.changed:
-        words = translate("CandidateText", "taken here: {token} — {how} (settings or luck have changed since)")
+        words = translate("CandidateText", "taken here: {token} — {how} (changed since)")
     return words.format(token=taken.token.label, how=how)
 
 
@@ -256,6 +266,7 @@ def explain(candidate: Candidate, frame: StepFrame | None) -> Explanation:
             translate("CandidateText", "model"),
             arithmetic(candidate.logit, normalizer, candidate.probability),
         ),
+        ("", normalizer_explained(candidate.logit, normalizer, candidate.probability)),
         (
             "",
             translate("CandidateText", "rank {rank} · surprisal {bits}").format(
@@ -263,6 +274,7 @@ def explain(candidate: Candidate, frame: StepFrame | None) -> Explanation:
             ),
         ),
     ]
+    lines = [line for line in lines if line[1]]
     after = decoded_caption(frame)
     if candidate.cut_by is not None:
         lines.append((after, cut_label(candidate)))
@@ -277,7 +289,7 @@ def explain(candidate: Candidate, frame: StepFrame | None) -> Explanation:
     if frame is not None and frame.choice.token.id == token.id:
         chosen = translate("CandidateText", "chosen")
         lines.append((chosen, choice_caption(frame.draw, frame.origin, frame.step == 0)))
-    hint = translate("CandidateText", "Click or Enter forces it")
+    hint = translate("CandidateText", "Click or Enter takes it · right click: its story")
     return Explanation(token.label, subtitle, tuple(lines), hint)
 
 

@@ -133,8 +133,7 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
     def draws(self, draws: Draws | None) -> None:
         self._draws = draws
         self._item.update()
-        if self._pointer is not None:
-            self._hover(self._pointer)
+        self._refresh_card()
 
     def show_listing(self, listing: Listing, frame: StepFrame | None, keep_place: bool = False) -> None:
         """Replace all rows. `keep_place` keeps selection and scroll position: the same place, other settings."""
@@ -142,12 +141,9 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
         self._window.show(listing, keep_place)
         self._frame = frame
         self._pending = False
-        if self._pointer is not None:
-            self._hover(self._pointer)
-        elif not keep_place or self._window.selected is None:
+        if self._pointer is None and not keep_place:
             self.card.dismiss()
-        elif self.card.explanation is not None:
-            self._explain_selected()
+        self._refresh_card()
         self._changed(*before)
 
     # -- selection -----------------------------------------------------------------------------------------------------
@@ -290,6 +286,15 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
         if row is not None and self.isVisible() and not self._pending:
             corner = self.row_rect(row).bottomLeft().toPoint()
             self.card.show_at(self._explanation(self.rows[row]), self.mapToGlobal(corner - QPoint(10, 8)), beside=True)
+
+    def _refresh_card(self) -> None:
+        """An open card says what holds now, whether the pointer or the keys opened it."""
+        if self._pointer is not None:
+            self._hover(self._pointer)
+        elif self._window.selected is None:
+            self.card.dismiss()
+        elif self.card.explanation is not None:
+            self._explain_selected()
 
     def _hover(self, pos: QPoint) -> None:
         row = self.row_at(pos)

@@ -29,7 +29,9 @@ _ENDS = {Qt.Key.Key_Home: 0.0, Qt.Key.Key_End: MOST}
 class DartView(QWidget):
     """The line, with a needle where the draw is a dart's. ← → PgUp PgDn Home End move the needle, Esc gives it back.
 
-    Until the engine has answered, the needle stands where it was put, over the token that lies there.
+    Until the engine has answered, the needle stands where it was put, over the token that lies there. A hand that holds
+    it while the text grows puts it at each new place; where a token was drawn before that, a hollow needle says by
+    which number.
     """
 
     needle_moved = Signal(float)  # in [0, 1), while it moves and at its end
@@ -44,6 +46,7 @@ class DartView(QWidget):
         self.segments: tuple[Segment, ...] = ()
         self._put: float | None = None  # where a person put it, until the frame says the same
         self._grip: float | None = None  # pixels from the pointer to the needle, while it is dragged
+        self._late = False  # the hand brought it to another place, and the frame of that place does not know yet
         self._card = HoverCard(theme, self)
         self._throttle = Throttle(THROTTLE_MS, self)
         self._throttle.passed.connect(self.needle_moved)
@@ -73,6 +76,18 @@ class DartView(QWidget):
         return self._grip is not None
 
     @property
+    def by_hand(self) -> bool:
+        """Whether it stands where a person put it, and the frame on view may not speak of that yet."""
+        return self._put is not None
+
+    @property
+    def drawn_needle(self) -> float | None:
+        """Where it stood when the token on view was drawn, if the hand that holds it came too late for that."""
+        if self._frame is None or not self._late or self._frame.draw.u == self._put:
+            return None
+        return self._frame.draw.u
+
+    @property
     def stored_needle(self) -> float | None:
         """Where it stood when the token that follows here was taken, if it was elsewhere."""
         taken = self._frame.taken if self._frame else None
@@ -81,18 +96,27 @@ class DartView(QWidget):
         return taken.draw.u if taken.draw.u != self.needle else None
 
     def show_frame(self, frame: StepFrame | None) -> None:
-        """A frame of the same place may still speak of an earlier place of a needle that is being moved."""
-        before, self._frame = self._frame, frame
+        """A frame of the same place may still speak of an earlier place of a needle that is being moved. Where the text
+        has gone on, the hand brings the needle along."""
+        held, before, self._frame = self.needle, self._frame, frame
         self.segments = segments(frame) if frame else ()
         same = before is not None and frame is not None and (before.node, before.step) == (frame.node, frame.step)
-        if not same or not self.has_needle:
+        brought = not same and self.dragging and held is not None and self.has_needle
+        if brought:
+            self._put, self._late = held, True
+        elif not same or not self.has_needle:
             self._let_go()
-        elif not self.dragging and (frame is None or frame.draw.needle != "moved" or frame.draw.u == self._put):
-            self._put = None
+        else:
+            self._late = self._late and frame is not None and frame.draw.needle != "moved"
+            if not self.dragging and (frame is None or frame.draw.needle != "moved" or frame.draw.u == self._put):
+                self._put = None
         self._card.dismiss()
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus if self.has_needle else Qt.FocusPolicy.NoFocus)
         self.refit()
         self._describe()
+        if brought and held is not None:
+            self._throttle.drop()
+            self.needle_moved.emit(held)
 
     def under_needle(self) -> str:
         """The token that the needle hits: the frame's own where it speaks of this needle, else what lies there."""
@@ -110,7 +134,11 @@ class DartView(QWidget):
         u = self.needle
         self.setAccessibleName(self.tr("The line of the dart") if u is None else self.tr("Needle of the dart"))
         words = ""
-        if u is not None:
+        if u is not None and self.drawn_needle is not None:
+            words = self.tr("u = {u} from the next draw on, this token was drawn at {drawn}").format(
+                u=needle_figure(u), drawn=needle_figure(self.drawn_needle)
+            )
+        elif u is not None:
             words = self.tr("u = {u}, on {token}").format(u=needle_figure(u), token=self.under_needle())
         self.setAccessibleDescription(words)
 
@@ -155,10 +183,13 @@ class DartView(QWidget):
         if self.needle is None:
             paint.mark_narrow_choice(self.segments)
         else:
-            if self.stored_needle is not None:
-                paint.stored_needle(self.stored_needle)
+            for u in (self.stored_needle, self.drawn_needle):
+                if u is not None:
+                    paint.stored_needle(u)
             words = self.under_needle()
-            if self._put is not None:
+            if self.drawn_needle is not None:
+                words = needle_figure(self.needle)  # a name here would read as the token that was drawn
+            elif self._put is not None:
                 words = f"{words} · {needle_figure(self.needle)}"
             paint.needle(self.needle, words, focus=self.hasFocus())
         painter.end()
@@ -181,6 +212,7 @@ class DartView(QWidget):
     def _let_go(self) -> None:
         """Forget a movement, because the needle is another one now."""
         self._grip = self._put = None
+        self._late = False
         self._throttle.drop()
 
     def give_back(self) -> None:
@@ -211,8 +243,10 @@ class DartView(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         x = event.position().x()
         if self._grip is not None:
-            self._move((x + self._grip) / max(self.width(), 1))
-            return
+            if event.buttons() & Qt.MouseButton.LeftButton:
+                self._move((x + self._grip) / max(self.width(), 1))
+                return
+            self._end()  # the release went elsewhere, and nobody holds it
         if self.has_needle:
             near = self._near_needle(x)
             self.setCursor(Qt.CursorShape.SizeHorCursor if near else Qt.CursorShape.PointingHandCursor)

@@ -137,7 +137,9 @@ class DrawStrip(QWidget):
             self._held = frame.draw.needle == "held"
         elif frame.draw.method != "dart":
             self._held = False
-        self.head.show_method(frame.draw.method, needle=frame.draw.needle, held=self._held, u=self.strip.needle)
+        # A hand that takes the needle from place to place is not a moment the seed's at each of them.
+        needle = "moved" if self.strip.by_hand and self.strip.dragging else frame.draw.needle
+        self.head.show_method(frame.draw.method, needle=needle, held=self._held, u=self.strip.needle)
 
     def _show_taken(self) -> None:
         """Said only where it is not what the caption says anyway."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QMargins, QPoint, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from ntp_studio.core.decoding.stages import Parameter, Stage, Texts
 from ntp_studio.ui.card_parts import CloseMark
@@ -81,6 +81,7 @@ class HelpCard(QFrame):
         column = QVBoxLayout()
         column.setSpacing(2)
         column.addWidget(_label(part.label, "strong"))
+        option = self.tr("option")
         if isinstance(part, Texts):
             default = "  ".join(shown(text) for text in part.default)
             pairs = [(self.tr("write"), part.hint, False), (self.tr("default"), default or self.tr("none"), False)]
@@ -88,6 +89,7 @@ class HelpCard(QFrame):
         elif part.flag:
             pairs = [(self.tr("default"), self.tr("on") if part.default else self.tr("off"), False)]
             example = "0" if part.default else "1"
+            option = self.tr("switch off") if part.default else self.tr("switch on")
         else:
             pairs = []
             if part.usual is not None:
@@ -96,7 +98,7 @@ class HelpCard(QFrame):
             if part.off is not None:
                 pairs.append((self.tr("off at"), f"{part.off:g}", False))
             example = f"{part.default:g}"
-        pairs.append((self.tr("option"), f"--set {part.name}={example}", True))
+        pairs.append((option, f"--set {part.name}={example}", True))
         column.addLayout(self._pairs(pairs))
         return column
 
@@ -104,7 +106,7 @@ class HelpCard(QFrame):
         grid = QGridLayout()
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(2)
-        grid.setColumnMinimumWidth(0, px(52))
+        grid.setColumnMinimumWidth(0, px(60))
         grid.setColumnStretch(1, 1)
         for row, (caption, text, code) in enumerate(pairs):
             words = _label(text, "")
@@ -116,12 +118,18 @@ class HelpCard(QFrame):
         return grid
 
     def open_at(self, mark: QWidget) -> None:
-        """Show beside this widget, inside the screen."""
+        """Show at the height of this widget, inside the screen: to the right of the column that it stands in, where the
+        card hides none of the controls that it explains; else beside the widget, or below it."""
         screen = mark.screen() or QGuiApplication.primaryScreen()
         room = screen.availableGeometry()
         self.resize(self._wanted(room.height() - 16))
-        place = mark.mapToGlobal(QPoint(mark.width() + GAP, -GAP))
-        if place.x() + self.width() > room.right():
+        column = _column(mark)
+        top = mark.mapToGlobal(QPoint(0, -GAP)).y()
+        for x in (column.mapToGlobal(QPoint(column.width(), 0)).x(), mark.mapToGlobal(QPoint(mark.width(), 0)).x()):
+            place = QPoint(x + GAP, top)
+            if place.x() + self.width() <= room.right() - 4:
+                break
+        else:
             place = mark.mapToGlobal(QPoint(0, mark.height() + GAP)) - QPoint(self.width() - mark.width(), 0)
         x = min(max(place.x(), room.left() + 4), room.right() - self.width() - 4)
         y = min(max(place.y(), room.top() + 4), room.bottom() - self.height() - 4)
@@ -156,6 +164,13 @@ class HelpCard(QFrame):
             bar.setValue(bar.value() + steps[Qt.Key(event.key())])
         else:
             super().keyPressEvent(event)
+
+
+def _column(widget: QWidget) -> QWidget:
+    """The column of the window that this widget stands in; without columns, its window."""
+    while not widget.isWindow() and not isinstance(widget.parentWidget(), QSplitter):
+        widget = widget.parentWidget()
+    return widget
 
 
 def _label(text: str, role: str) -> QLabel:

@@ -174,6 +174,7 @@ class NextTokenPanel(QWidget):
         self._frame = frame
         self._pages.setCurrentWidget(self._content)
         self.filter.setEnabled(True)
+        self._many.show_frame(frame)  # before the rows: no figure may stand beside draws from another distribution
         self.legend.set_choice(frame.origin, frame.draw)
         self.draw_strip.show_frame(frame)
         self.facts.show_frame(frame)
@@ -187,7 +188,6 @@ class NextTokenPanel(QWidget):
             self._show(frame_listing(frame), same_place)
         self._describe_place()
         self._fit_height()
-        self._many.show_frame(frame)
         if self._story_id is not None:
             self.story_wanted.emit(self._story_id)
 

@@ -14,6 +14,7 @@ from ntp_studio.ui.picture_scale import around, logit
 from ntp_studio.ui.style import px
 
 ROWS = 5
+INSET = 4  # of the rows, for the ring around the selected one
 
 
 class ArrowsDrawing(Drawing):
@@ -48,10 +49,12 @@ class ArrowsDrawing(Drawing):
         widest = max((look.mono_metrics.horizontalAdvance(shown_label(row.label)) for row in rows), default=0)
         # At least as wide as the header's first word, so that the zero above the axis stands clear of it.
         widest = max(widest, look.width(self._caption(short=True)))
-        left = rect.x() + min(math.ceil(widest), round(rect.width() * 0.3)) + px(8)
+        inset = px(INSET)
+        left = rect.x() + inset + min(math.ceil(widest), round(rect.width() * 0.3)) + px(8)
         said = max((look.width(row.words) for row in rows), default=0)
-        fits = said and rect.right() - said - px(8) - left >= rect.width() * 0.32
-        words = rect.right() - said if fits else rect.right()
+        end = rect.right() - inset
+        fits = said and end - said - px(8) - left >= rect.width() * 0.32
+        words = end - said if fits else end
         return round(left), round(words - (px(8) if fits else px(4))), words
 
     def paint(self, p: QPainter, rect: QRectF, look: Look, pointed: int | None) -> None:
@@ -68,18 +71,19 @@ class ArrowsDrawing(Drawing):
         look.header(p, rect, self._caption(short=zero - px(8) < rect.x() + look.width(self._caption())), more)
         for index, row in enumerate(rows):
             line = QRectF(rect.x(), axis.y() + index * look.row, rect.width(), look.row)
-            chosen = row.id == self.selected
             if index == pointed:
                 p.fillRect(line, look.pointed)
-            label = QRectF(line.x(), line.y(), left - px(8) - line.x(), line.height())
-            look.words(p, label, shown_label(row.label), look.chosen_text if chosen else look.text, LEFT, mono=True)
+            label = QRectF(line.x() + px(INSET), line.y(), left - px(8) - line.x() - px(INSET), line.height())
+            look.words(p, label, shown_label(row.label), look.text, LEFT, mono=True)
             p.fillRect(QRectF(left, round(line.center().y()), axis.right() - left, 1), look.cut)
             if self.picture.zero:
                 self._zero(p, zero, line, look, first=index == 0)
-            self._arrow(p, row, left, axis, round(line.center().y()) + 0.5, chosen, look)
-            if words_x < rect.right():
-                place = QRectF(words_x, line.y(), rect.right() - words_x, line.height())
+            self._arrow(p, row, left, axis, round(line.center().y()) + 0.5, look)
+            if words_x < rect.right() - px(INSET):
+                place = QRectF(words_x, line.y(), rect.right() - px(INSET) - words_x, line.height())
                 look.words(p, place, row.words, look.muted, RIGHT)
+            if row.id == self.selected:
+                look.ring(p, line.adjusted(1, 0.5, -1, -0.5))
 
     @staticmethod
     def _caption(short: bool = False) -> str:
@@ -95,15 +99,14 @@ class ArrowsDrawing(Drawing):
         if first:
             look.words(p, QRectF(x - 20, line.top() - look.line, 40, look.line), "0", look.text, CENTER)
 
-    def _arrow(self, p: QPainter, row: Arrow, left: float, axis: QRectF, y: float, chosen: bool, look: Look) -> None:
-        color = look.chosen if chosen else look.kept
+    def _arrow(self, p: QPainter, row: Arrow, left: float, axis: QRectF, y: float, look: Look) -> None:
         start = QPointF(axis.x() + self.scale(row.before) * axis.width(), y)
         radius = px(3)
         if row.after == -math.inf:
-            self._ban(p, start, QPointF(left + radius + 1, y), color if chosen else look.text, look)
+            self._ban(p, start, QPointF(left + radius + 1, y), look.text, look)
         elif math.isfinite(row.after) and math.isfinite(row.before):
             end = QPointF(axis.x() + self.scale(row.after) * axis.width(), y)
-            p.setPen(QPen(color, 2.0))
+            p.setPen(QPen(look.kept, 2.0))
             way = 1.0 if end.x() >= start.x() else -1.0
             if abs(end.x() - start.x()) > 2 * radius:
                 p.drawLine(start + QPointF(way * radius, 0), end - QPointF(way * radius, 0))
@@ -111,7 +114,7 @@ class ArrowsDrawing(Drawing):
                 half = radius + 0.5
                 back = end - QPointF(way * 2 * half, 0)
                 p.setPen(Qt.PenStyle.NoPen)
-                p.setBrush(color)
+                p.setBrush(look.kept)
                 p.drawPolygon(QPolygonF([end, back + QPointF(0, half), back - QPointF(0, half)]))
         if math.isfinite(row.before):
             p.setPen(QPen(look.cut_edge, 1.2))

@@ -26,6 +26,7 @@ from ntp_studio.ui.picture_scale import around, figure, from_zero, readable, val
 from ntp_studio.ui.style import px
 
 WIDEST = 16  # of a bar with the gap behind it
+NARROW = 4  # a bar narrower than this has no ring when it is selected: it would lie on its neighbours
 MOST_HIDDEN = 0.15  # of the ground of words in a plot may lie on bars; else they give way to a figure
 
 
@@ -105,7 +106,7 @@ class BarsDrawing(Drawing):
             p.fillRect(QRectF(box.x() - 1, plot.y(), box.width() + 2, plot.height()), look.pointed)
         p.setRenderHint(QPainter.RenderHint.Antialiasing, picture.axis == "logit")
         for index, box in enumerate(boxes):
-            color = look.chosen if picture.ids[index] == self.selected else look.kept if self.kept[index] else None
+            color = look.kept if self.kept[index] else None
             if picture.axis == "logit":
                 self._stem(p, box, color, look)
             else:
@@ -115,6 +116,9 @@ class BarsDrawing(Drawing):
             if picture.coin is not None and not self.kept[index]:
                 self._strike(p, box, plot, look)
             if picture.ids[index] == self.selected:
+                if box.width() >= px(NARROW):
+                    around_it = QRectF(box.x() - 2, plot.y() + 1, box.width() + 4, plot.height() - 1)
+                    look.ring(p, around_it.intersected(plot.adjusted(1, 0, 0, 0)))
                 look.pointer(p, box.center().x(), plot.bottom() + 2)
         if self._more_room():
             self._more(p, boxes[-1].right() if boxes else plot.x(), plot, look)
@@ -122,7 +126,7 @@ class BarsDrawing(Drawing):
         self._decide(p, plot, boxes, look)
         if picture.coin is not None:
             row = QRectF(plot.x(), plot.bottom() + look.foot + 2, plot.width(), look.line)
-            paint_coin(p, row, picture.coin, look)
+            self._coin(p, row, picture.coin, look)
 
     @staticmethod
     def _bar(p: QPainter, box: QRectF, color: QColor | None, look: Look) -> None:
@@ -151,6 +155,21 @@ class BarsDrawing(Drawing):
         p.setPen(QPen(look.text, 1.5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         p.drawLine(middle + QPointF(-reach, reach), middle + QPointF(reach, -reach))
 
+    @property
+    def hindered(self) -> bool:
+        """Whether the stage did nothing although its coin fell well. `Bars.words` then say why."""
+        coin = self.picture.coin
+        return coin is not None and coin[0] < coin[1] and self.picture.left == self.picture.total
+
+    def _coin(self, p: QPainter, row: QRectF, coin: tuple[float, float], look: Look) -> None:
+        words, why = coin_words(coin, self.hindered), self.picture.words
+        if self.hindered and why:
+            # The stage's card says the same above, but has often no room for the end of it: what was in the way.
+            least = QCoreApplication.translate("StagePictures", "does nothing")
+            ways = (f"{coin_fell(coin)} · {why}", why, words)
+            words = next((text for text in ways if look.width(text) <= row.width()), least)
+        paint_coin(p, row, coin, words, look)
+
     @staticmethod
     def _more(p: QPainter, left: float, plot: QRectF, look: Look) -> None:
         p.setPen(Qt.PenStyle.NoPen)
@@ -165,9 +184,11 @@ class BarsDrawing(Drawing):
             y = round(plot.bottom() - self.scale(picture.line) * self._reach(plot, look)) - 0.5
             look.deciding(p, QPointF(plot.x(), y), QPointF(plot.right(), y))
             at_line = value_text(picture.axis, picture.line)
-            for words in (picture.words or at_line, at_line):
-                place, hidden = self._free_place(plot, boxes, y, look.width(words) + 6, look.line - 1)
-                if hidden <= MOST_HIDDEN:
+            rule = at_line if self.hindered else picture.words or at_line
+            for words in (rule, at_line):
+                width = look.width(words) + 6
+                place, hidden = self._free_place(plot, boxes, y, width, look.line - 1)
+                if hidden <= MOST_HIDDEN and width <= plot.width():
                     break
             look.note(p, place, words)
         elif len(self.gaps) == 1:
@@ -237,16 +258,27 @@ class BarsDrawing(Drawing):
         if names:
             parts.append(f"{axis_label(picture.axis)}: {listed(names, self.count - SPOKEN)}")
         if picture.coin is not None:
-            parts.append(coin_words(picture.coin))
+            parts.append(coin_words(picture.coin, self.hindered))
         return ". ".join(parts)
 
 
-def coin_words(coin: tuple[float, float]) -> str:
-    thrown, chance = coin
-    if thrown < chance:
-        words = QCoreApplication.translate("StagePictures", "coin {thrown} < {chance}: acts")
+def coin_words(coin: tuple[float, float], hindered: bool = False) -> str:
+    """`hindered`: nothing was cut, whatever the coin says."""
+    if not coin[0] < coin[1]:
+        words = QCoreApplication.translate("StagePictures", "{coin}: skips")
+    elif hindered:
+        words = QCoreApplication.translate("StagePictures", "{coin}, but does nothing")
     else:
-        words = QCoreApplication.translate("StagePictures", "coin {thrown} ≥ {chance}: skips")
+        words = QCoreApplication.translate("StagePictures", "{coin}: acts")
+    return words.format(coin=coin_fell(coin))
+
+
+def coin_fell(coin: tuple[float, float]) -> str:
+    """`coin 0.31 < 0.5`."""
+    thrown, chance = coin
+    words = QCoreApplication.translate("StagePictures", "coin {thrown} ≥ {chance}")
+    if thrown < chance:
+        words = QCoreApplication.translate("StagePictures", "coin {thrown} < {chance}")
     return words.format(thrown=_between(thrown, chance), chance=figure(chance))
 
 
@@ -259,13 +291,11 @@ def _between(thrown: float, chance: float) -> str:
     return figure(thrown)
 
 
-def paint_coin(p: QPainter, row: QRectF, coin: tuple[float, float], look: Look) -> None:
-    """A strip from 0 to 1: it acts where the point falls on the shaded part."""
+def paint_coin(p: QPainter, row: QRectF, coin: tuple[float, float], words: str, look: Look) -> None:
+    """The words, and a strip from 0 to 1 where there is room: it acts where the point falls on the shaded part."""
     thrown, chance = (min(max(value, 0.0), 1.0) if math.isfinite(value) else 0.0 for value in coin)
-    words = coin_words(coin)
-    needed = min(look.width(words), row.width() * 0.75)
-    look.words(p, QRectF(row.x(), row.y(), needed, row.height()), words, look.muted)
-    left = row.x() + needed + px(10)
+    look.words(p, row, words, look.muted)
+    left = row.x() + look.width(words) + px(10)
     strip = QRectF(round(left), round(row.center().y()) - px(3), round(row.right() - left) - px(3), px(6))
     if strip.width() < px(16):
         return

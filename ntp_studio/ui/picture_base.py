@@ -46,8 +46,7 @@ class Look:
         # Grey bars are told by this outline too, which stands out from the card's ground.
         self.cut_edge = mixed(self.muted, self.surface, 0.3)
         self.axis = palette.color("faint")
-        self.chosen = palette.color("drawn")
-        self.chosen_text = palette.color("drawn_text")
+        self.selected = palette.color("accent")
         self.pointed = palette.color("accent_soft")
         self.under = palette.color("accent", 34)
 
@@ -106,13 +105,19 @@ class Look:
         p.drawEllipse(at, radius, radius)
 
     def pointer(self, p: QPainter, x: float, top: float) -> None:
-        """A triangle beneath the selected token, which tells it apart without its colour."""
+        """A triangle beneath the selected token."""
         half = px(3)
         p.setPen(Qt.PenStyle.NoPen)
-        p.setBrush(self.chosen)
+        p.setBrush(self.selected)
         p.drawPolygon(
             QPolygonF([QPointF(x, top), QPointF(x + half, top + self.foot - 2), QPointF(x - half, top + self.foot - 2)])
         )
+
+    def ring(self, p: QPainter, rect: QRectF) -> None:
+        """An outline around the selected token, as around its row in the chart; its own colours stay."""
+        p.setPen(QPen(self.selected, 1.5))
+        p.setBrush(Qt.BrushStyle.NoBrush)
+        p.drawRoundedRect(rect, 3, 3)
 
 
 class Drawing(ABC):

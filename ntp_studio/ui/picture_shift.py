@@ -51,26 +51,26 @@ class ShiftDrawing(Drawing):
         head = QRectF(rect.x(), rect.y(), rect.width() - used, rect.height())
         look.header(p, head, caption, "", short_label("probability", self.scale))
         reach = plot.height() - 2
-        marks = []
+        marks: list[QRectF] = []
         p.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         for index, (left, right) in enumerate(self._pairs(plot)):
             if index == pointed:
                 p.fillRect(QRectF(left, plot.y(), right - left - 1, plot.height()), look.pointed)
             free = max(right - left - max(round((right - left) * 0.2), 1), 2)
             wide = max(free // 2, 1)
-            chosen = self.picture.ids[index] == self.selected
-            solid = look.chosen if chosen else look.kept
             for place, (value, color) in enumerate(
-                ((self.picture.before[index], look.before), (self.picture.after[index], solid))
+                ((self.picture.before[index], look.before), (self.picture.after[index], look.kept))
             ):
                 tall = max(round(self.scale(value) * reach), 1)
                 p.fillRect(QRectF(left + place * wide, plot.bottom() - tall, wide, tall), color)
-            if chosen:
-                marks.append(left + wide)
+            if self.picture.ids[index] == self.selected:
+                around_it = QRectF(left - 2, plot.y() + 1, 2 * wide + 4, plot.height() - 1)
+                marks.append(around_it.intersected(plot.adjusted(1, 0, 0, 0)))
         p.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         look.ground_line(p, plot)
-        for x in marks:
-            look.pointer(p, x, plot.bottom() + 2)
+        for mark in marks:
+            look.ring(p, mark)
+            look.pointer(p, mark.center().x(), plot.bottom() + 2)
 
     def _legend(self, p: QPainter, rect: QRectF, look: Look) -> float:
         """What is pale and what is solid, at the right end of the header. Returns the room it takes."""

@@ -60,6 +60,7 @@ class Presenter(QObject):
         super().__init__(window)
         self.window, self.state = window, state
         self._new_frame = False
+        self._barred = False  # no token is allowed at the place on view
         window.text.front_changed.connect(self.show_ready)
         self.listeners: list[Callable[[m.Event], None]] = []  # of parts of the window that have events of their own
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -69,6 +70,7 @@ class Presenter(QObject):
             m.Reading: self._on_reading,
             m.PathChanged: self._on_path,
             m.FrameReady: self._on_frame,
+            m.NothingAllowed: self._on_nothing,
             m.RunState: self._on_run_state,
             m.Tokenized: self._on_tokenized,
             m.TokensFound: self._on_found,
@@ -183,10 +185,31 @@ class Presenter(QObject):
         if event.appended is not None:
             self.state.last_node = event.appended.node
             self.window.text.append(event.appended)
+        if self._barred:
+            self._barred = False
+            self.window.status.clear_message()
+            self.window.notice.clear()
         first, self.state.frame = self.state.frame is None, event.frame
         if first:
             self.show_ready()
         self._new_frame = True
+
+    def _on_nothing(self, event: m.NothingAllowed) -> None:
+        """Nothing of another place is left on view, but for the cards, which tell how it came to this."""
+        self.state.waiting = max(0, self.state.waiting - 1)
+        if event.run < self.state.run:
+            return
+        self.state.run = event.run
+        w = self.window
+        if event.appended is not None:
+            self.state.last_node = event.appended.node
+            w.text.append(event.appended)
+        self._new_frame, self._barred = False, True
+        w.next.clear(self.tr("No token is allowed here"), event.message)
+        w.decoding.show_reports(event.stages)
+        w.text.show_pending(None, False)
+        w.text.show_spans(())
+        w.status.show_message(event.message, 0, "error")
 
     def _on_run_state(self, event: m.RunState) -> None:
         self.state.playing = event.playing

@@ -32,23 +32,25 @@ class Lane:
 
 def runs(frame: StepFrame) -> bool:
     """Whether the frame tells the race's noise."""
-    return frame.draw.method == "race" and any(math.isfinite(c.waiting_time) for c in frame.candidates)
+    told = (*frame.arrivals, *frame.candidates)
+    return frame.draw.method == "race" and any(math.isfinite(c.waiting_time) for c in told)
 
 
 def lanes(frame: StepFrame, count: int) -> tuple[Lane, ...]:
-    """The first `count` of the listed tokens to arrive, in their order; the token taken here before is among them if
-    it can be drawn at all."""
-    field = sorted(
+    """The first `count` of the whole vocabulary to arrive, in their order; the token taken here before is among them if
+    it can be drawn at all. Of a frame that does not tell the arrivals, the first of the listed tokens."""
+    listed = sorted(
         (c for c in frame.candidates if math.isfinite(c.waiting_time)), key=lambda c: (c.waiting_time, c.token.id)
     )
+    field = list(frame.arrivals) or listed
     if not field or frame.draw.method != "race":
         return ()
-    # A forced token's frame may not list the winner, but it tells its time.
+    # Without the arrivals the winner may not be listed, where a token was forced; the draw tells its time.
     winning = field[0].waiting_time if math.isnan(frame.draw.time) else min(frame.draw.time, field[0].waiting_time)
     taken = frame.taken.token.id if frame.taken else None
     taken = None if taken == frame.choice.token.id else taken
     shown = field[: max(count, 1)]
-    late = next((c for c in field if c.token.id == taken), None)
+    late = next((c for c in (*field, *listed) if c.token.id == taken), None)
     if late is not None and late not in shown:
         shown = [*shown[:-1], late] if len(shown) > 1 else shown
     return tuple(

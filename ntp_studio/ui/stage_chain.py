@@ -45,6 +45,7 @@ class StageChain(QScrollArea):
         self._badges: list[OrderBadge] = []
         self._pairs: list[tuple[StageCard, StageCard]] = []
         self._ghost: QLabel | None = None
+        self._lifted: StageCard | None = None  # what the ghost is a picture of
         self._hold = QPoint()
         self._drawing = True
         self._token: int | None = None
@@ -168,6 +169,8 @@ class StageChain(QScrollArea):
             badge.raise_()
         for badge in self._badges[len(self._pairs) :]:
             badge.hide()
+        if self._ghost is not None and self._lifted is not None and self._ghost.size() != self._lifted.size():
+            self._picture_lifted()
 
     def badges(self) -> list[tuple[StageCard, StageCard]]:
         """The neighbours between which a badge stands."""
@@ -187,6 +190,7 @@ class StageChain(QScrollArea):
         found = {id(card): report for card, report in zip(cards, reports, strict=True) if card is not None}
         for card in self._cards:
             card.show_report(found.get(id(card)) if card.on else None)
+        self._picture_lifted()
 
     def show_lines(self, lines: Sequence[StoryLine]) -> None:
         """One for each stage that took part, in order; none to say no more."""
@@ -194,6 +198,7 @@ class StageChain(QScrollArea):
         found = {id(card): line for card, line in zip(cards, lines, strict=True) if card is not None}
         for card in self._cards:
             card.show_line(found.get(id(card)) if card.on else None)
+        self._picture_lifted()
 
     def select_token(self, token_id: int | None) -> None:
         self._token = token_id
@@ -255,10 +260,18 @@ class StageChain(QScrollArea):
         # A picture of the card follows the pointer; the card itself marks where it would be put down.
         self._ghost = QLabel(self._ground)
         self._ghost.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._ghost.setPixmap(card.grab())
-        self._ghost.setGeometry(card.geometry())
+        self._ghost.move(card.pos())
+        self._lifted = card
+        self._picture_lifted()
         self._ghost.show()
         card.set_lifted(True)
+
+    def _picture_lifted(self) -> None:
+        """The ghost shows the card as it is now: frames go on coming while it is dragged."""
+        ghost, card = self._ghost, self._lifted
+        if ghost is not None and card is not None:
+            ghost.setPixmap(card.grab())
+            ghost.resize(card.size())
 
     @Slot(QPointF)
     def _drag_goes_on(self, place: QPointF) -> None:
@@ -286,4 +299,4 @@ class StageChain(QScrollArea):
         if self._ghost is not None:
             self._ghost.hide()
             self._ghost.deleteLater()
-            self._ghost = None
+            self._ghost = self._lifted = None

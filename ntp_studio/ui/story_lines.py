@@ -30,6 +30,7 @@ GAP = 7.0
 LINE_GAP = 4.0
 BESIDE_FROM = 44  # characters of room
 FADED = ("gone", "resting")
+LEAST = 7  # lines of words: with fewer in view a story is hard to read
 
 
 def after_text(line: StoryLine) -> str:
@@ -88,6 +89,31 @@ class StoryLines(QWidget):
     def show_story(self, story: Story | None) -> None:
         self._story = story
         self.place()
+
+    @property
+    def deciding(self) -> int | None:
+        """Which line tells how it ends: that of the stage that cut the token, else the last."""
+        lines = self._story.lines if self._story else ()
+        cut = (i for i, line in enumerate(lines) if line.effect == "cut")
+        return next(cut, len(lines) - 1) if lines else None
+
+    def extent(self, index: int) -> tuple[float, float]:
+        """Top and bottom of a line."""
+        place = self._placed[index]
+        return place.top, place.top + place.height
+
+    def scroll_to(self, index: int, room: float) -> float:
+        """Where a view `room` pixels high begins, with a whole line, so that it holds this line, a little of the next
+        one, which shows that the story goes on, and as much as it can of what comes before."""
+        top, bottom = self.extent(index)
+        highest = bottom + 2 * LINE_GAP - room
+        starts = (place.top for place in self._placed[:index] if place.top >= highest)
+        return next(starts, top) - LINE_GAP / 2 if highest > 0 else 0.0
+
+    @property
+    def least_height(self) -> int:
+        """Of a few lines."""
+        return math.ceil(LEAST * (QFontMetricsF(self._fonts()[0]).height() + LINE_GAP))
 
     def _fonts(self) -> tuple[QFont, QFont]:
         """Of words and of figures."""

@@ -27,6 +27,8 @@ class StoryView(QFrame):
         self.setObjectName("story_view")
         self._theme = theme
         self._most = 400
+        self._follows = True  # the deciding line is kept in view until a person scrolls
+        self._about: tuple[int, str] | None = None  # the token, and the stage that decides
         self._caption = ElidedLabel(parent=self)
         self._caption.setText(self.tr("STORY OF"))
         self._caption.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -56,6 +58,9 @@ class StoryView(QFrame):
         layout.addLayout(head)
         layout.addWidget(self._scroll, 1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        bar = self._scroll.verticalScrollBar()
+        bar.actionTriggered.connect(self._scrolled)
+        bar.rangeChanged.connect(self._follow)
         self.copy_button.clicked.connect(self.copy)
         self.close_button.clicked.connect(self.closed)
         theme.changed.connect(self._restyle)
@@ -85,11 +90,16 @@ class StoryView(QFrame):
         self._lines.show_story(story)
         self.setVisible(story is not None)
         if story is None:
+            self._about = None
             return
+        about = (story.candidate.token.id, story.lines[self._lines.deciding or 0].stage if story.lines else "")
+        if about != self._about:
+            self._about, self._follows = about, True
         self._token.setText(story.candidate.token.label)
         self.setAccessibleName(self.tr("Story of {token}").format(token=story.candidate.token.label))
         self._scroll.setAccessibleDescription(self.text)
         self._fit()
+        self._follow()
 
     def set_most(self, height: int) -> None:
         """The greatest height that it may take."""
@@ -98,16 +108,38 @@ class StoryView(QFrame):
             self._fit()
 
     @property
-    def natural_height(self) -> int:
-        """What the whole story needs, and its head."""
+    def _head_height(self) -> int:
         margins = cast(QLayout, self.layout()).contentsMargins()
         head = max(self.copy_button.sizeHint().height(), QFontMetrics(self._token.font()).height())
-        return self._lines.height() + head + margins.top() + margins.bottom() + 5
+        return head + margins.top() + margins.bottom() + 5
+
+    @property
+    def natural_height(self) -> int:
+        """What the whole story needs, and its head."""
+        return self._lines.height() + self._head_height
 
     @property
     def least_height(self) -> int:
         """The head and about two lines."""
         return min(self.natural_height, px(74))
+
+    @property
+    def readable_height(self) -> int:
+        """The head and a few lines, or the whole story where it is shorter."""
+        return min(self.natural_height, self._lines.least_height + self._head_height)
+
+    @Slot()
+    def _follow(self) -> None:
+        """Scroll to the line that tells how it ends, with what comes before it above."""
+        index = self._lines.deciding
+        if not self._follows or index is None:
+            return
+        start = self._lines.scroll_to(index, self._scroll.viewport().height())
+        self._scroll.verticalScrollBar().setValue(round(start))
+
+    @Slot()
+    def _scrolled(self) -> None:
+        self._follows = False
 
     def _fit(self) -> None:
         self.setFixedHeight(min(self.natural_height, max(self._most, self.least_height)))

@@ -38,6 +38,7 @@ SIDE = 18  # pixels between the column's edge and what is in it
 class TextPanel(QWidget):
     """Composes the column and turns clicks on tokens into places of the session."""
 
+    front_changed = Signal(int)  # the text, the prompt editor or a message is in front now
     go_to = Signal(int)  # to the place right after this node
     next_branch = Signal(int)
     step_requested = Signal()
@@ -47,6 +48,7 @@ class TextPanel(QWidget):
     reopen_requested = Signal()  # the model that the message offers again
     mode_changed = Signal(str)
     zoom_changed = Signal(float)
+    _grown = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +59,8 @@ class TextPanel(QWidget):
         self._behind: QWidget | None = None  # what the editor covers and a cancel shows again
         self._awaiting = False  # a prompt was sent, its text has not come yet
         self._asked_to_edit = False
+        self._growing = False  # tokens have come whose figures are not shown yet
+        self._grown.connect(self._tell_growth, Qt.ConnectionType.QueuedConnection)
 
         self._fit_soon = QTimer(self)
         self._fit_soon.setSingleShot(True)
@@ -147,6 +151,7 @@ class TextPanel(QWidget):
         self._stack.addWidget(text)
         self._stack.addWidget(self._editor)
         self._stack.addWidget(self._message)
+        self._stack.currentChanged.connect(self.front_changed)
 
         reading = QHBoxLayout()
         reading.setSpacing(10)
@@ -176,15 +181,17 @@ class TextPanel(QWidget):
         self._show_detail()
 
     def append(self, token: PageToken) -> None:
-        """The text grew by this token at its end."""
+        """The text grew by this token at its end. The figures follow before it is painted, once for all tokens that
+        came until then: laying them out costs more than the token."""
         ghost = self._page.text.cursor < len(self._page.text.tokens)
         self._page.append(token)
         if ghost:
             self._timeline.set_tokens(self._page.text.tokens)
         else:
             self._timeline.append(token)
-        self._show_figures()
-        self._show_detail()
+        if not self._growing:
+            self._growing = True
+            self._grown.emit()
 
     def show_pending(self, token: TokenText | None, forced: bool) -> None:
         """The token about to be taken; None when there is none."""
@@ -313,6 +320,13 @@ class TextPanel(QWidget):
     def _show_figures(self) -> None:
         self._stats.show_figures(self._page.text, self._context)
         self._place_figures()
+
+    @Slot()
+    def _tell_growth(self) -> None:
+        if self._growing:
+            self._growing = False
+            self._show_figures()
+            self._show_detail()
 
     @Slot()
     def _show_detail(self) -> None:

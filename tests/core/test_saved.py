@@ -221,6 +221,23 @@ def test_figures_are_those_of_the_model_that_is_open(tmp_path: Path) -> None:
         assert node.score.logprob == pytest.approx(score.logprob, abs=1e-5)
 
 
+def test_a_file_that_was_changed_is_not_put_down_to_the_model(tmp_path: Path) -> None:
+    session = start()
+    for _ in range(12):
+        session.step()
+    path = tmp_path / "x.ntpstudio"
+    saved.write(session, path)
+    data = json.loads(path.read_text())
+    data["nodes"][-4]["token"] = 3
+    path.write_text(json.dumps(data))
+    other = Session(model())
+    told = saved.restore(saved.read(path), other)
+    assert told.startswith("This file was changed after it was saved")
+    assert "weights" not in told
+    assert {node.processed_probability for node in other.tree.nodes} == {None}, "figures of another text"
+    assert saved.restore(saved.read(path), Session(model(seed=1))).startswith("tiny llama has other weights")
+
+
 def test_another_precision_is_told_and_takes_no_figures_over(tmp_path: Path) -> None:
     session = start()
     wander(session)
@@ -304,6 +321,14 @@ P = 4  # a node behind the prompt, as far as these tests go
         ("settings.0.stages.0.values", {"temperature": -1}, "at least 0"),
         ("settings.0.stages.0.values", {"temperature": 10**400}, "too large"),
         ("settings.0.stages.0.values", {"tempo": 1}, "no parameter tempo"),
+        (
+            "settings.0.stages.0",
+            {"name": "bans", "enabled": True, "values": {"bad_words": 1}, "texts": {}},
+            "a number for",
+        ),
+        ("settings.0.stages.0", {"name": "no" * 5000, "enabled": True, "values": {}, "texts": {}}, "no decoding stage"),
+        ("settings.0.stages", [{"name": "top_k", "enabled": True, "values": {}, "texts": {}}] * 5000, "64 stages"),
+        ("version", -(10**4000), "no version"),
         ("settings.0.stages.0.texts", {"temperature": ["x"]}, "a text where a number should be"),
         ("prompt_length", 0, "prompt_length is out of its range"),
         ("prompt_length", 10**9, "prompt_length is out of its range"),
@@ -346,6 +371,59 @@ def test_every_fault_is_a_sentence(tmp_path: Path, path: str, value: Any, words:
         saved.read(file)
     assert str(caught.value).startswith("bad.ntpstudio is no text that can be gone on with: ")
     assert str(caught.value).count(". ") == 0, "one sentence"
+    assert len(str(caught.value)) < 400
+
+
+def test_a_byte_order_mark_in_front_is_not_minded(tmp_path: Path) -> None:
+    path = tmp_path / "x.ntpstudio"
+    saved.write(start(), path, "typed")
+    path.write_text(path.read_text(), "utf-8-sig")
+    assert saved.read(path).prompt == "typed"
+
+
+def _endless(session: Session) -> None:
+    session.tree.here.processed_probability = math.inf
+
+
+def _unknown(session: Session) -> None:
+    session.tree.here.state = {"entropy": (1.0,)}
+
+
+def _too_many(session: Session) -> None:
+    session.set_decoding(DecodingSettings((MIXES["race"].stages[0],) * 65))
+
+
+@pytest.mark.parametrize("spoil", [_endless, _unknown, _too_many])
+def test_what_could_not_be_opened_again_takes_no_files_place(tmp_path: Path, spoil: Callable[[Session], None]) -> None:
+    session = start()
+    session.step()
+    path = tmp_path / "x.ntpstudio"
+    saved.write(session, path)
+    before = path.read_bytes()
+    spoil(session)
+    with pytest.raises(StudioError, match="cannot be saved so that it could be opened again"):
+        saved.write(session, path)
+    assert path.read_bytes() == before
+
+
+def test_a_model_in_a_folder_whose_name_is_no_text_can_be_gone_on_with(tmp_path: Path) -> None:
+    session = start()
+    session.step()
+    session.model.info = replace(session.model.info, path="/models/caf\udce9", name="caf\udce9")
+    saved.write(session, tmp_path / "x.ntpstudio")
+    text = saved.read(tmp_path / "x.ntpstudio")
+    assert (text.model.path, text.model.name) == ("", "caf?")
+    assert saved.written_with(text, session.model)
+
+
+def test_a_text_that_steers_in_vain_can_still_be_saved(tmp_path: Path) -> None:
+    """Mirostat's limit moves on for ever where its target cannot be reached."""
+    session = start(settings_from_names({"mirostat_tau": 100.0, "mirostat_eta": 10.0}))
+    session.step()
+    session.tree.here.state = {"mirostat": (saved_document.MOST_STATE - 1,)}
+    session.step()
+    assert session.tree.here.state == {"mirostat": (saved_document.MOST_STATE,)}
+    assert_same(session, again(session, tmp_path / "x.ntpstudio"))
 
 
 def test_the_same_token_twice_is_refused(tmp_path: Path) -> None:

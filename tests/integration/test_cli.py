@@ -199,12 +199,87 @@ def test_any_other_file_named_to_the_window_is_a_model(qtbot: QtBot, sent: list[
     assert found == [m.LoadModel("some/model.gguf")] * 2
 
 
-@pytest.mark.parametrize("more", [["--model", "m"], ["--prompt", "x"]])
+@pytest.mark.parametrize(
+    "more", [["--model", "m"], ["--prompt", "x"], ["--chat"], ["--dtype", "float16"], ["--device", "cpu"]]
+)
 def test_a_saved_text_brings_its_own_model_and_prompt(more: list[str]) -> None:
     from ntp_studio.ui.app import build
 
     with pytest.raises(StudioError, match="leave out"):
         build(["tale.ntpstudio", *more], settings=settings.Settings())
+
+
+@pytest.mark.parametrize("more", [["--set", "tempo=1"], ["--preset", "pot"], ["--set", "temperature=-1"]])
+def test_what_makes_no_sense_on_top_of_a_saved_text_is_known_at_once(more: list[str]) -> None:
+    from ntp_studio.ui.app import build
+
+    with pytest.raises(StudioError, match=r"there are|at least"):
+        build(["tale.ntpstudio", *more], settings=settings.Settings())
+
+
+def test_settings_go_on_top_of_a_saved_text_once_it_is_open(qtbot: QtBot, sent: list[m.Command]) -> None:
+    from ntp_studio.ui.app import build
+
+    words = ["tale.ntpstudio", "--seed", "9", "--set", "temperature=0.5", "--needle", "0.25"]
+    _, window = build(words, settings=settings.Settings(seed=4))
+    qtbot.addWidget(window)
+    studio = window.studio  # type: ignore[attr-defined]
+    try:
+        cool = DecodingSettings((StageSetting("temperature", (("temperature", 0.8),)), StageSetting("top_k")))
+        path = os.path.abspath("tale.ntpstudio")
+        assert [c.seed for c in sent if isinstance(c, m.SetSeed)] == [4], "not before"
+
+        def open_text(path: str) -> tuple[list[int], list[DecodingSettings]]:
+            sent.clear()
+            text = m.SessionOpened(path, cool, 7, "typed", False)
+            studio.controller.presenter.handle([text, m.PathChanged(1, (), 0, 0)])
+            seeds = [c.seed for c in sent if isinstance(c, m.SetSeed)]
+            return seeds, [c.decoding for c in sent if isinstance(c, m.SetDecoding)]
+
+        assert open_text("/elsewhere/other.ntpstudio") == ([], [])
+        seeds, (decoding,) = open_text(path)
+        assert seeds == [9]
+        assert [s.name for s in decoding.stages if s.enabled] == ["temperature", "top_k"]
+        assert dict(decoding.stages[[s.name for s in decoding.stages].index("temperature")].values) == {
+            "temperature": 0.5
+        }
+        assert (decoding.method, decoding.needle) == ("dart", 0.25)
+        assert studio.controller.state.settings.seed == 9
+        assert window.decoding.settings() == decoding
+        assert open_text(path) == ([], []), "only the first time"
+    finally:
+        studio.shutdown()
+
+
+def test_what_cannot_go_on_top_of_this_text_is_told(qtbot: QtBot, sent: list[m.Command]) -> None:
+    from ntp_studio.ui.app import build
+
+    _, window = build(["tale.ntpstudio", "--set", "xtc_threshold=0.2"], settings=settings.Settings())
+    qtbot.addWidget(window)
+    studio = window.studio  # type: ignore[attr-defined]
+    try:
+        text = m.SessionOpened(os.path.abspath("tale.ntpstudio"), DecodingSettings(), 7, "typed", False)
+        studio.controller.presenter.handle([text, m.PathChanged(1, (), 0, 0)])
+        assert "does nothing without" in window.notice.text()
+    finally:
+        studio.shutdown()
+
+
+def test_settings_that_no_file_can_hold_do_not_keep_the_program_from_ending(
+    qtbot: QtBot, sent: list[m.Command], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ntp_studio.ui.app import build
+
+    monkeypatch.setenv("NTP_STUDIO_CONFIG_DIR", str(tmp_path))
+    _, window = build([])
+    qtbot.addWidget(window)
+    monkeypatch.setattr(settings, "save", no_text)
+    window.studio.shutdown()  # type: ignore[attr-defined]
+    assert window.isHidden()
+
+
+def no_text(*_: object) -> None:
+    "\ud800".encode()
 
 
 def test_a_named_file_keeps_the_bundled_model_closed() -> None:
@@ -285,6 +360,11 @@ def test_the_bundled_model_tells_a_tale(capsys: pytest.CaptureFixture[str]) -> N
         (["inspect", "--prompt", "x", "--model", "MODEL", "--set", "temperature=-1"], 2, "at least 0"),
         (["inspect", "--prompt", "x", "--model", "MODEL", "--set", "tempo=1"], 2, "no setting called tempo"),
         (["inspect", "--prompt", "x", "--needle", "0.5", "--greedy"], 2, "leave out"),
+        (["inspect", "--prompt", "x", "--model", "MODEL", "--set", "bad_words=a\udcff"], 2, "no character"),
+        (["inspect", "--prompt", "x", "--model", "MODEL", "--set", 'stop_strings=["\\ud800"]'], 2, "no character"),
+        (["inspect", "--prompt", "x", "--model", "MODEL", "--set", "mirostat_tau=1e308"], 2, "at most"),
+        (["inspect", "--prompt", "x", "--model", "MODEL", "--set", "presence_penalty=1e308"], 2, "at most"),
+        (["inspect", "--prompt", "x", "--model", "MODEL", "--set", "sequence_bias=x=1e308"], 2, "at most"),
         (["inspect", "--prompt", "x", "--preset", "/nowhere/p.json"], 2, "/nowhere/p.json cannot be read"),
         (["inspect", "--prompt", "word " * 9000, "--model", "MODEL"], 2, "shorten the prompt"),
     ],
@@ -364,6 +444,47 @@ def test_screenshot_draws_the_window_and_leaves_settings_alone(llama: Path, tmp_
     colors = {image.pixel(x, y) for x in range(0, 1100, 7) for y in range(0, 700, 7)}
     assert len(colors) > 20
     assert not (tmp_path / "c").exists()
+
+
+def test_screenshot_of_a_saved_text_draws_its_note_and_what_is_asked_for(llama: Path, tmp_path: Path) -> None:
+    from ntp_studio.core import checkpoints, saved
+
+    tale = tmp_path / "tale.ntpstudio"
+    session = checkpoints.load(str(llama), device="cpu").start(PROMPT)
+    for _ in range(10):
+        session.step()
+    saved.write(session, tale)
+    data = json.loads(tale.read_text())
+    data["nodes"][-3]["token"] = 5
+    tale.write_text(json.dumps(data))
+    config = str(tmp_path / "c")
+    words = ["--screenshot", str(tmp_path / "x.png"), str(tale), "--steps", "2", "--set", "temperature=0.5"]
+    done = run(*words, DISPLAY=None, NTP_STUDIO_CONFIG_DIR=config)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "x.png").exists()
+    done = run(*words, "--set", "xtc_threshold=0.2", DISPLAY=None, NTP_STUDIO_CONFIG_DIR=config)
+    assert done.returncode == 2
+    assert "does nothing without" in done.stderr
+
+
+def test_screenshot_where_no_token_is_allowed_shows_that(llama: Path, tmp_path: Path) -> None:
+    from ntp_studio.core import checkpoints
+
+    size = checkpoints.look(str(llama)).vocab_size
+    bans = json.dumps([f"#{i}=ban" for i in range(size)])
+    words = ["--screenshot", str(tmp_path / "x.png"), "--model", str(llama), "--prompt", PROMPT]
+    done = run(*words, "--set", f"sequence_bias={bans}", DISPLAY=None, NTP_STUDIO_CONFIG_DIR=str(tmp_path / "c"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "x.png").exists()
+
+
+def test_inspect_names_entries_that_stand_for_no_token(llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--model", str(llama), "--prompt", PROMPT, "--steps", "1", "--json"]
+    assert main(["inspect", *words, "--set", "stop_tokens=foo bar baz", "--set", "bad_words=#99999"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 3
+    assert err.splitlines()[0].startswith("ntp-studio inspect: bad_words: '#99999' names no token of this model")
+    assert err.splitlines()[1:] == ["ntp-studio inspect: stop_tokens: 'foo bar baz' is no token of this model."]
 
 
 def test_screenshot_of_a_model_that_is_not_there_fails_in_words(tmp_path: Path) -> None:

@@ -44,8 +44,9 @@ def make_frame(
     """A Zipf-like distribution over `vocab_size` tokens, put through temperature and top-p by their definitions.
 
     `chosen` is the place (from 0) in the model's order, which may lie beyond `top`. `specials` are places, too.
-    A larger `scale` makes the model surer. Under `race` the noise is such that the chosen token wins; under `dart` the
-    needle falls on the middle of it, or `u` chooses the token. `seed` is that of the figures.
+    A larger `scale` makes the model surer. Under `race` the noise is such that the chosen token wins, and the arrivals
+    are those of the whole vocabulary; under `dart` the needle falls on the middle of it, or `u` chooses the token.
+    `seed` is that of the figures.
     """
     rng = np.random.default_rng(seed)
     places = np.arange(2.0, vocab_size + 2.0)
@@ -95,6 +96,7 @@ def make_frame(
     if chosen not in listed:
         listed.append(chosen)
     candidates = tuple(candidate(place) for place in listed)
+    order = np.argsort(noise[:kept] / q[:kept], kind="stable")[:8].tolist() if method == "race" else []
     return StepFrame(
         step=step,
         node=node,
@@ -117,6 +119,7 @@ def make_frame(
         model_ms=50.0,
         step_ms=51.0,
         taken=taken,
+        arrivals=tuple(map(candidate, order)),
     )
 
 

@@ -20,6 +20,7 @@ from ntp_studio.ui.candidate_text import (
     cut_label,
     explain,
     hex_bytes,
+    normalizer_explained,
     percent,
     processed_percent,
     race_arithmetic,
@@ -105,6 +106,22 @@ def test_the_arithmetic_has_three_decimals_where_they_do() -> None:
     assert arithmetic(17.52, 19.333, math.exp(17.52 - 19.333)) == "e^(17.520 − 19.333) = 16.3%"
     assert arithmetic(36.8567, 36.8584, math.exp(-0.0017)) == "e^(36.8567 − 36.8584) = 99.8%"
     assert arithmetic(1.0, 1.00004, math.exp(-0.00004)) == "e^(1.00000 − 1.00004) > 99.9%"
+
+
+def test_the_number_subtracted_is_explained_with_the_figure_that_it_has_there() -> None:
+    frame = make_frame()
+    for candidate in frame.candidates:
+        lines = explain(candidate, frame).lines
+        subtracted = lines[0][1].partition("− ")[2].partition(")")[0]
+        assert lines[1] == ("", f"{subtracted} = ln Σ e^logit, over all tokens")
+        assert float(subtracted) == pytest.approx(frame.log_normalizer, abs=5e-4)
+    unknown = explain(frame.choice, None).plain()
+    assert "Σ" not in unknown
+    assert normalizer_explained(-3.0, -1.5, math.exp(-1.5)).startswith("−1.500 = ")
+
+
+def test_it_is_said_what_a_click_does() -> None:
+    assert explain(make_frame().choice, make_frame()).hint == "Click or Enter takes it · right click: its story"
 
 
 @pytest.mark.parametrize(

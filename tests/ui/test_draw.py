@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor, QGuiApplication
-from PySide6.QtWidgets import QSplitter, QWidget
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QMouseEvent
+from PySide6.QtWidgets import QApplication, QSplitter, QWidget
 from pytestqt.qtbot import QtBot
 
 from ntp_studio.core.types import DecodingSettings, DrawReport, StageReport, StepFrame, Taken
-from ntp_studio.ui.candidate_text import choice_caption, needle_figure
+from ntp_studio.ui.candidate_text import choice_caption, needle_figure, percent
 from ntp_studio.ui.dart_line import segment_at, segments
 from ntp_studio.ui.dart_view import DartView
 from ntp_studio.ui.draw_overlay import Draws, same_distribution
@@ -186,15 +186,66 @@ def test_escape_gives_the_needle_back_and_is_the_windows_key_before(qtbot: QtBot
     assert view.needle == 0.5
 
 
-def test_another_place_ends_a_drag(qtbot: QtBot, panel: NextTokenPanel) -> None:
-    panel.show_frame(make_frame(method="dart"))
+def test_a_hand_takes_the_needle_from_place_to_place(qtbot: QtBot, panel: NextTokenPanel) -> None:
+    panel.show_frame(make_frame(method="dart", u=0.5))
+    view, head = panel.draw_strip.strip, panel.draw_strip.head
+    sent: list[tuple[int, float]] = []
+    panel.needle_moved.connect(lambda u: sent.append((panel.frame.node if panel.frame else -1, u)))
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=at(view, 0.2))
+    put = view.needle
+    panel.show_frame(make_frame(method="dart", u=put, needle="moved"))
+    # The text grows: the token of the new place was drawn by the seed before the hand could be there.
+    panel.show_frame(make_frame(method="dart", node=21, step=7, u=0.8))
+    assert view.dragging
+    assert view.needle == put
+    assert sent == [(20, put), (21, put)], "the worker is told at each place"
+    assert view.drawn_needle == 0.8
+    assert "drawn at 0.800" in view.accessibleDescription()
+    assert dark(view, put or 0.0)
+    assert not dark(view, 0.8), "hollow: it is not the one that is held"
+    assert panel.draw_strip.caption.startswith("dart · u = 0.800 · seed 42"), "what is told is what was drawn"
+    assert head.hold.text().strip() == "moved here", "no flicker from token to token"
+    with_drawn = view.grab().toImage()
+    panel.show_frame(make_frame(method="dart", node=21, step=7, u=put, needle="moved"))
+    assert view.drawn_needle is None
+    assert view.grab().toImage() != with_drawn
+    assert len(sent) == 2, "an answer asks for nothing"
+    # Let go, the next place is the seed's again.
+    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=at(view, 0.2))
+    panel.show_frame(make_frame(method="dart", node=22, step=8, u=0.3))
+    assert view.needle == 0.3
+    assert len(sent) == 2
+
+
+def test_a_needle_that_is_only_held_fast_goes_along(qtbot: QtBot, panel: NextTokenPanel) -> None:
+    panel.show_frame(make_frame(method="dart", u=0.5))
+    view = panel.draw_strip.strip
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=at(view, 0.5))
+    with qtbot.waitSignal(panel.needle_moved) as told:
+        panel.show_frame(make_frame(method="dart", node=21, step=7, u=0.8))
+    assert told.args == [0.5] == [view.needle]
+    panel.show_frame(make_frame(node=22, step=8))
+    assert not view.dragging, "a race has no needle"
+    panel.show_frame(make_frame(method="dart", node=23, step=9, u=0.7))
+    assert (view.needle, view.drawn_needle) == (0.7, None)
+
+
+def test_a_release_that_went_elsewhere_ends_the_movement(qtbot: QtBot, panel: NextTokenPanel) -> None:
+    panel.show_frame(make_frame(method="dart", u=0.5))
     view = panel.draw_strip.strip
     qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=at(view, 0.2))
-    panel.show_frame(make_frame(method="dart", node=21, step=7, u=0.8))
+    middle = QPointF(at(view, 0.7))
+    free = QMouseEvent(
+        QEvent.Type.MouseMove,
+        middle,
+        view.mapToGlobal(middle),
+        Qt.MouseButton.NoButton,
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(view, free)
     assert not view.dragging
-    assert view.needle == 0.8
-    with qtbot.assertNotEmitted(panel.needle_moved):
-        qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=at(view, 0.2))
+    assert view.needle == pytest.approx(0.2, abs=1 / view.width())
 
 
 def test_the_needle_can_be_held_and_let_go(qtbot: QtBot, panel: NextTokenPanel) -> None:
@@ -271,11 +322,14 @@ def test_the_head_never_overflows(qtbot: QtBot, theme: Theme, width: int) -> Non
 
 @given(st.integers(0, 5), st.integers(min_value=1, max_value=9), st.sampled_from([None, 0.6, 0.95]))
 def test_lanes_are_the_first_arrivals(seed: int, count: int, top_p: float | None) -> None:
-    frame = make_frame(seed=seed, top_p=top_p, chosen=1)
+    frame = make_frame(seed=seed, top_p=top_p, chosen=1, vocab_size=400, top=4)
+    every = make_frame(seed=seed, top_p=top_p, chosen=1, vocab_size=400, top=400).candidates
     field = lanes(frame, count)
     times = [lane.time for lane in field]
-    assert times == sorted(times)
-    assert times == sorted(c.waiting_time for c in frame.candidates)[: len(field)]
+    # Of all 400, though only four are listed.
+    running = sorted(c.waiting_time for c in every if c.cut_by is None)
+    assert times == running[: min(count, len(frame.arrivals))]
+    assert len(frame.arrivals) == min(8, len(running))
     assert field[0].chosen
     assert field[0].way == pytest.approx(1.0)
     length = course(field)
@@ -285,6 +339,24 @@ def test_lanes_are_the_first_arrivals(seed: int, count: int, top_p: float | None
         assert lane.way == pytest.approx(frame.draw.time * c.processed_probability / c.noise)
         assert lane.average == pytest.approx(frame.draw.time * c.processed_probability)
         assert lane.way / length <= 1.0 + 1e-9
+
+
+def test_without_the_arrivals_the_listed_tokens_run() -> None:
+    frame = replace(make_frame(top_p=None, top=4, chosen=1), arrivals=())
+    times = [lane.time for lane in lanes(frame, 9)]
+    assert times == sorted(c.waiting_time for c in frame.candidates)
+
+
+def test_a_runner_that_is_not_listed_is_shown(panel: NextTokenPanel) -> None:
+    frame = make_frame(top_p=None, top=4, chosen=1, seed=2)
+    listed = {c.token.id for c in frame.candidates}
+    panel.show_frame(frame)
+    race = panel.draw_strip.race
+    shown = [lane.candidate.token for lane in race.lanes]
+    assert shown == [c.token for c in frame.arrivals[: len(shown)]]
+    others = [token.label for token in shown if token.id not in listed]
+    assert others
+    assert all(label in race.accessibleDescription() for label in others)
 
 
 def test_a_cut_token_does_not_run() -> None:
@@ -313,7 +385,7 @@ def test_the_race_is_told_in_words_and_figures(panel: NextTokenPanel) -> None:
 def test_without_noise_there_is_the_line(panel: NextTokenPanel) -> None:
     frame = make_frame()
     bare = tuple(replace(c, noise=math.nan) for c in frame.candidates)
-    panel.show_frame(replace(frame, candidates=bare))
+    panel.show_frame(replace(frame, candidates=bare, arrivals=()))
     assert panel.draw_strip.strip.isVisible()
     assert panel.draw_strip.strip.needle is None
 
@@ -339,7 +411,7 @@ def test_a_place_looked_at_again_shows_its_draw(qtbot: QtBot, panel: NextTokenPa
     panel.show_frame(replace(frame, taken=taken(frame, 12)))
     strip = panel.draw_strip
     assert strip.caption == "race · seed 42 · draw 6 → ·dream"
-    assert strip.taken_text == "taken here: ·large — race, seed 42, draw 6 (settings or luck have changed since)"
+    assert strip.taken_text == "taken here: ·large — race, seed 42, draw 6 (changed since)"
     assert [lane.candidate.token.label for lane in strip.race.lanes if lane.taken] == ["·large"]
     with qtbot.waitSignal(panel.restore_asked) as asked:
         strip.restore_button.click()
@@ -376,7 +448,7 @@ def test_the_stored_needle_is_shown_hollow(panel: NextTokenPanel) -> None:
                 decoding=DecodingSettings(),
                 changed=True,
             ),
-            "dart, u = 0.300, needle moved by you (settings or luck",
+            "dart, u = 0.300, needle moved by you (changed since)",
             True,
         ),
     ],
@@ -435,6 +507,38 @@ def test_many_draws_are_asked_for_each_distribution_and_never_stand_on_another(
     assert panel.chart.draws is None
     assert panel.table.isColumnHidden(8)
     assert panel.legend.entries()[-1][1] == "cut"
+
+
+def test_the_card_of_the_keys_never_mixes_two_distributions(panel: NextTokenPanel) -> None:
+    frame = make_frame(top_p=0.9)
+    panel.show_frame(frame)
+    panel.many_button.click()
+    panel.select_next()
+    panel.select_next()
+    card = panel.chart.card
+    assert card.explanation is not None
+    assert "drawn" not in card.explanation.plain()
+    told: list[str] = []
+    show_at = card.show_at
+    card.show_at = lambda words, *a, **k: (told.append(words.plain()), show_at(words, *a, **k))  # type: ignore[method-assign]
+    panel.show_many(1000, sampled(frame))
+    second = frame.candidates[1]
+    times = dict(sampled(frame))[second.token.id]
+    words = Draws(1000).words(times, second.processed_probability)
+    assert words in card.explanation.plain(), "draws that come later are told, too"
+    # The same place with other weights or settings.
+    told.clear()
+    other = make_frame(top_p=0.9, temperature=1.4)
+    panel.show_frame(other)
+    assert card.explanation is not None
+    assert told
+    assert not any("drawn" in each and percent(other.candidates[1].processed_probability) in each for each in told)
+    assert "1,000 draws" not in card.explanation.plain()
+    panel.show_many(1000, sampled(other))
+    words = Draws(1000).words(dict(sampled(other))[second.token.id], other.candidates[1].processed_probability)
+    assert words in card.explanation.plain()
+    panel.many_button.click()
+    assert "1,000 draws" not in card.explanation.plain()
 
 
 def test_greedy_is_not_asked_for_draws(panel: NextTokenPanel) -> None:

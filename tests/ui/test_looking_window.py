@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from ntp_studio import messages as m
-from ntp_studio.core.decoding import STAGES
+from ntp_studio.core.decoding import STAGES, settings_from_names
 from ntp_studio.core.types import StepFrame
 from ntp_studio.settings import Settings
 from ntp_studio.ui.main_window import MainWindow
@@ -182,6 +182,24 @@ def test_the_same_text_with_everything_open_and_wiggled_after_save_and_load(
     steps(qtbot, again, 4)
     assert [token.token.id for token in again.text._page.text.tokens] == wanted
     assert json.loads(saved.read_text())["format"] == "ntp-studio session"
+
+
+def test_where_nothing_is_allowed_no_figure_of_another_place_is_left(window: MainWindow, qtbot: QtBot) -> None:  # noqa: F811
+    steps(qtbot, window, 1)
+    everything = [f"#{i}=ban" for i in range(frame(window).vocab_size)]
+    window.decoding.set_settings(settings_from_names({"sequence_bias": everything}))
+    window.decoding.changed.emit(window.decoding.settings())
+    qtbot.waitUntil(lambda: window.next.frame is None, timeout=WAIT)
+    assert "No token is allowed here" in window.status.text()
+    card = window.decoding.card("bias")
+    assert "0 kept" in card.outcome.caption.parts()[1]
+    assert window.commands["back"].isEnabled()
+    window.commands["step"].trigger()
+    qtbot.waitUntil(lambda: "No token is allowed here" in window.notice.text(), timeout=WAIT)
+    window.commands["undo_decoding"].trigger()
+    qtbot.waitUntil(lambda: window.next.frame is not None, timeout=WAIT)
+    assert not window.notice.isVisible()
+    assert "allowed" not in window.status.text()
 
 
 @pytest.mark.parametrize("name", ["llama.cpp", "koboldcpp", "webui", "transformers"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu, QPushButton, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
 from ntp_studio.core.decoding import build_stage
@@ -121,6 +123,72 @@ def test_texts_are_added_edited_and_removed(qtbot: QtBot, theme: Theme) -> None:
     assert editor.value == ()
     assert len(editor.widgets()) == 1
     assert card.setting() == StageSetting("stop")
+
+
+def test_a_long_list_scrolls_and_every_entry_can_be_reached(qtbot: QtBot, theme: Theme) -> None:
+    few = make(qtbot, theme, "bans", StageSetting("bans", texts=(("bad_words", tuple("abcdefgh")),)))
+    eight = few.sizeHint().height()
+    card = make(qtbot, theme, "bans", StageSetting("bans", texts=(("bad_words", tuple(f"w{i}" for i in range(300))),)))
+    card.adjustSize()
+    editor = texts(card, "bad_words")
+    assert eight < card.height() < eight + 40
+    assert any("300" in part.text() for part in editor.findChildren(QLabel))
+    area = editor.findChild(QScrollArea)
+
+    def on_view(widget: QWidget) -> bool:
+        return area.viewport().rect().contains(widget.mapTo(area.viewport(), widget.rect().center()))
+
+    first, last, new = editor.widgets()[1], editor.widgets()[-3], editor.widgets()[-1]
+    assert on_view(first)
+    assert not on_view(last)
+    for before, after in pairwise(card.tab_stops()):  # as the panel does
+        QWidget.setTabOrder(before, after)
+    new.setFocus()
+    qtbot.waitUntil(new.hasFocus)
+    qtbot.keyClick(new, Qt.Key.Key_Backtab)
+    assert editor.widgets()[-2].hasFocus()
+    assert on_view(last), "Tab brings it on view, from outside the list, too"
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Backtab)
+    assert last.hasFocus()
+    area.verticalScrollBar().setValue(0)
+    write(qtbot, new, "the last one")
+    assert editor.value[-1] == "the last one"
+    added = editor.widgets()[-3]
+    assert added.text() == "the last one"
+    assert on_view(added), "what was added is seen"
+    card.set_setting(StageSetting("bans", texts=(("bad_words", ("cat",)),)))
+    QApplication.processEvents()
+    card.adjustSize()
+    assert card.height() < eight
+    assert not any("entries" in part.text() for part in editor.findChildren(QLabel))
+
+
+def test_a_very_long_list_shows_its_end_and_the_others_when_asked(qtbot: QtBot, theme: Theme) -> None:
+    words = tuple(f"w{i}" for i in range(700))
+    card = make(qtbot, theme, "bans", StageSetting("bans", texts=(("bad_words", words),)))
+    editor = texts(card, "bad_words")
+    assert editor.value == words
+    assert len(editor.findChildren(QLineEdit)) < 100, "lines cost time"
+    more = editor.findChild(QPushButton, "earlier_entries")
+    assert more.isVisible()
+    assert "640 more" in more.text()
+    assert more in card.tab_stops()
+    new = editor.widgets()[-1]
+    write(qtbot, new, "another")
+    assert editor.value == (*words, "another"), "those without a line stay"
+    qtbot.mouseClick(editor.findChildren(CloseMark)[0], Qt.MouseButton.LeftButton)
+    assert editor.value == (*words[:640], *words[641:], "another")
+    half_written = editor.widgets()[3]
+    half_written.setText("half")
+    qtbot.mouseClick(more, Qt.MouseButton.LeftButton)
+    shown = [w.text() for w in editor.widgets() if isinstance(w, QLineEdit)]
+    assert shown[:2] == ["w440", "w441"]
+    assert half_written.text() == "half"
+    assert editor.value == (*words[:640], *words[641:], "another"), "looking changes nothing"
+    while not more.isHidden():
+        more.click()
+    assert [w.text() for w in editor.widgets()[::2]][:3] == ["w0", "w1", "w2"]
+    assert more not in card.tab_stops()
 
 
 def test_a_wrong_entry_is_told_in_place_and_not_announced(qtbot: QtBot, theme: Theme) -> None:

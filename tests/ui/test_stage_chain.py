@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
@@ -18,6 +18,7 @@ from ntp_studio.ui.decoding_panel import DecodingPanel
 from ntp_studio.ui.order_badge import OrderBadge
 from ntp_studio.ui.order_menu import OrderButton, OrderMenu
 from ntp_studio.ui.stage_card import StageCard
+from ntp_studio.ui.stage_chain import StageChain
 from ntp_studio.ui.stage_menu import StageMenu
 from ntp_studio.ui.theme import Theme
 from tests.ui.frames import token
@@ -304,6 +305,27 @@ def test_the_drawings_can_be_switched_off(panel: DecodingPanel, qtbot: QtBot) ->
     assert not drawing.isVisible()
     panel.pictures_shown = True
     assert drawing.isVisible()
+
+
+def test_a_dragged_card_shows_the_figures_of_the_frame_on_view(panel: DecodingPanel, qtbot: QtBot) -> None:
+    panel.set_settings(on("top_k", "min_p"))
+    panel.show_reports((report("top_k", 40), report("min_p", 30)))
+    QApplication.processEvents()
+    card = panel.card("min_p")
+    qtbot.mousePress(card.grip, Qt.MouseButton.LeftButton, pos=QPoint(7, 10))
+    chain = panel.findChild(StageChain)
+    ghost = chain._ghost
+    assert ghost is not None
+    before = ghost.pixmap().toImage()
+    panel.show_reports((report("top_k", 40), report("min_p", 12, threshold="p ≥ 0.0105")))
+    assert kept(card) == "12 kept"
+    QApplication.processEvents()
+    assert ghost.size() == card.size(), "a line more"
+    assert ghost.pixmap().toImage() == card.grab().toImage()
+    assert ghost.pixmap().toImage() != before
+    qtbot.mouseRelease(card.grip, Qt.MouseButton.LeftButton, pos=QPoint(7, 10))
+    assert not ghost.isVisible()
+    panel.show_reports(())  # nothing is left of it
 
 
 def test_a_story_is_told_card_by_card(panel: DecodingPanel) -> None:

@@ -29,7 +29,7 @@ from ntp_studio.ui.picture_curve import CurveDrawing, TrackDrawing
 from ntp_studio.ui.picture_scale import around, figure, from_zero, readable
 from ntp_studio.ui.picture_shift import ShiftDrawing
 from ntp_studio.ui.stage_pictures import StagePictures, drawing_of
-from ntp_studio.ui.theme import DARK, LIGHT, Theme
+from ntp_studio.ui.theme import DARK, LIGHT, Palette, Theme
 
 P = (0.42, 0.21, 0.12, 0.06, 0.03, 0.02, 0.01, 0.004)
 IDS = tuple(range(10, 18))
@@ -214,6 +214,34 @@ def test_the_heads_that_xtc_removes_are_struck_out_and_the_coin_is_shown(qapp: Q
     assert "coin 0.31 < 0.5: acts" in struck.words()
 
 
+def test_a_coin_that_fell_well_and_did_nothing_says_so(qapp: QApplication) -> None:
+    why = "only 1 token has p ≥ 0.1: does nothing"
+    idle = BarsDrawing(replace(XTC, kept=(True,) * 8, left=8, coin=(0.47, 0.5), words=why))
+    assert idle.hindered
+    assert not BarsDrawing(XTC).hindered
+    assert not BarsDrawing(replace(XTC, kept=(True,) * 8, left=8, coin=(0.6, 0.5))).hindered
+    said = idle.words()
+    assert why in said
+    assert "acts" not in said
+    assert said.endswith("coin 0.47 < 0.5, but does nothing")
+    look = Look(LIGHT, QApplication.font())
+    written: list[str] = []
+
+    class Heard(Look):
+        def words(self, p, rect, text, *given, **more) -> None:  # type: ignore[no-untyped-def]
+            assert self.width(text) <= rect.width()
+            written.append(text)
+
+    image, painter = QImage(600, 100, QImage.Format.Format_RGB32), QPainter()
+    for width in (look.width(f"coin 0.47 < 0.5 · {why}") + 4, look.width(why) + 4, 130, 90):
+        painter.begin(image)
+        idle.paint(painter, QRectF(0, 0, width, 90), Heard(LIGHT, QApplication.font()), None)
+        painter.end()
+        assert not any("acts" in text for text in written)
+    coins = [text for text in written if "nothing" in text]
+    assert coins == [f"coin 0.47 < 0.5 · {why}", why, "does nothing", "does nothing"]
+
+
 @given(st.floats(0, 1, exclude_max=True), st.floats(0.001, 1))
 def test_the_coin_never_reads_as_the_other_side(thrown: float, chance: float) -> None:
     words = coin_words((thrown, chance))
@@ -350,16 +378,42 @@ def test_it_is_as_high_as_what_it_draws(qtbot: QtBot, pictures: StagePictures) -
     assert pictures.minimumSizeHint().height() == pictures.sizeHint().height()
 
 
-def test_the_selected_token_is_amber_wherever_it_is_drawn(qtbot: QtBot, pictures: StagePictures) -> None:
-    shown(qtbot, pictures, MIN_P, SHIFT, Arrows((Arrow(12, "·family", 3.0, 1.0), Arrow(1, "·x", 2.0, 1.0))))
-    amber = pictures.look().chosen
-    rects = pictures.rects()
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_the_selected_token_is_ringed_as_in_the_chart_and_nothing_is_amber(
+    qtbot: QtBot, pictures: StagePictures, theme: Theme, palette: Palette
+) -> None:
+    theme.choose(palette.name)
+    arrows = Arrows((Arrow(12, "·family", 3.0, 1.0), Arrow(1, "·x", 2.0, 1.0)))
+    shown(qtbot, pictures, MIN_P, TOP_K, SIGMA, SHIFT, arrows)
+    rects, look = pictures.rects(), pictures.look()
+    plain = pictures.grab().toImage()
     for token_id, wanted in ((None, False), (12, True), (999, False), (12, True)):
         pictures.select_token(token_id)
         image = pictures.grab().toImage()
-        assert [has(image, rect, amber) for rect in rects] == [wanted] * 3
-    pictures.show_pictures((TOP_K,))  # it stays selected at the next step
-    assert has(pictures.grab().toImage(), pictures.rects()[0], amber)
+        for rect in rects:
+            assert (image.copy(rect.toRect()) != plain.copy(rect.toRect())) == wanted
+            assert not has(image, rect, palette.color("drawn"))
+            assert not has(image, rect, palette.color("drawn_text"))
+    for rect in rects[:4]:  # a mark below the ground line, for those who do not see the ring
+        foot = QRectF(rect.x(), rect.bottom() - look.foot + 2, rect.width(), look.foot - 3)
+        assert has(image, foot, palette.color("accent"))
+        assert not has(plain, foot, palette.color("accent"))
+    row = QRectF(rects[4].x(), rects[4].y() + look.line + 3, 6, look.row - 6)
+    assert near(image, row, palette.color("accent"), by=60)
+    assert not near(plain, row, palette.color("accent"), by=60)
+    pictures.show_pictures((MIN_P,))  # it stays selected at the next step
+    again = pictures.grab().toImage()
+    assert again.copy(rects[0].toRect()) == image.copy(rects[0].toRect())
+
+
+def test_a_cut_token_stays_hollow_when_it_is_selected(qapp: QApplication) -> None:
+    drawing = BarsDrawing(MIN_P)
+    drawing.selected = IDS[5]
+    image, rect = painted(drawing)
+    look = Look(LIGHT, QApplication.font())
+    box = drawing._boxes(drawing._plot(rect, look), look)[5]
+    assert has(image, box.adjusted(2, 2, -2, -1), look.cut)
+    assert not has(image, box.adjusted(2, 2, -2, -1), look.kept)
 
 
 def test_pointing_at_a_bar_tells_of_its_token(qtbot: QtBot, pictures: StagePictures) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt
@@ -231,8 +232,9 @@ def test_the_column_has_room_for_everything_it_shows(
         return all(a.bottom() < b.top() for a, b in itertools.pairwise(places()))
 
     qtbot.waitUntil(apart)
-    assert places()[-1].bottom() <= panel.height() - 10
-    assert panel.story.height() <= max(0.4 * panel.height(), panel.story.least_height) + 1
+    qtbot.waitUntil(lambda: places()[-1].bottom() <= panel.height() - 10)
+    share = 0.4 if panel.draw_strip.isVisible() else 0.6
+    assert panel.story.height() <= max(share * panel.height(), panel.story.least_height) + 1
     scroll = panel.story.findChild(QScrollArea)
     lines = scroll.widget()
     assert lines.width() <= scroll.viewport().width()
@@ -242,6 +244,91 @@ def test_the_column_has_room_for_everything_it_shows(
     assert all(panel.draw_strip.rect().contains(w.geometry()) for w in children)
     row = panel.chart.row_rect(len(panel.chart.rows) - 1)
     assert row.bottom() <= panel.chart.height()
+
+
+def settle(qtbot: QtBot, panel: NextTokenPanel) -> None:
+    """Until the layout has had its last word."""
+    qtbot.waitUntil(lambda: panel.story.geometry().bottom() <= panel.height() and panel.story.height() > 1)
+
+
+def in_view(panel: NextTokenPanel, index: int) -> bool:
+    scroll = panel.story.findChild(QScrollArea)
+    top, bottom = panel.story._lines.extent(index)
+    y = scroll.verticalScrollBar().value()
+    return y <= top and bottom <= y + scroll.viewport().height()
+
+
+def test_in_a_low_column_the_story_takes_the_place_of_the_draw_until_it_is_closed(
+    qtbot: QtBot, panel: NextTokenPanel
+) -> None:
+    panel.resize(440, 615)
+    assert panel.draw_strip.isVisible()
+    assert panel.facts.isVisible()
+    select(panel)
+    panel.show_story(story_of(panel.frame, stages=12))
+    assert not panel.draw_strip.isVisible()
+    assert not panel.facts.isVisible()
+    assert panel.story.height() >= panel.story.readable_height
+    # A shorter story at the next step does not bring the draw back: it would come and go while playing.
+    panel.show_frame(make_frame(node=30, step=7))
+    panel.show_story(story_of(panel.frame, stages=1))
+    assert not panel.draw_strip.isVisible()
+    panel.resize(440, 1000)
+    qtbot.waitUntil(panel.draw_strip.isVisible)
+    panel.resize(440, 615)
+    panel.show_story(story_of(panel.frame, stages=12))
+    qtbot.waitUntil(lambda: not panel.draw_strip.isVisible())
+    panel.show_story(None)
+    assert panel.draw_strip.isVisible()
+    assert panel.facts.isVisible()
+
+
+def test_a_story_that_is_short_leaves_the_draw_where_it_is(qtbot: QtBot, panel: NextTokenPanel) -> None:
+    panel.resize(440, 700)
+    select(panel)
+    panel.show_story(story_of(panel.frame, stages=1))
+    assert panel.draw_strip.isVisible()
+    assert panel.story.height() >= panel.story.readable_height
+
+
+def test_the_draw_does_not_go_from_under_the_hands_of_who_is_at_it(qtbot: QtBot, panel: NextTokenPanel) -> None:
+    panel.resize(440, 615)
+    panel.show_frame(make_frame(method="dart"))
+    select(panel)
+    panel.draw_strip.strip.setFocus(Qt.FocusReason.TabFocusReason)
+    panel.show_story(story_of(panel.frame, stages=12))
+    assert panel.draw_strip.isVisible()
+    assert panel.draw_strip.strip.hasFocus()
+
+
+@pytest.mark.parametrize("stages", [20, 1])
+def test_the_line_that_decides_is_in_view_until_a_person_scrolls(
+    qtbot: QtBot, panel: NextTokenPanel, stages: int
+) -> None:
+    panel.resize(300, 560)
+    token_id = select(panel, 3)
+    told = story_of(panel.frame, 3, stages)
+    kept = StoryLine(
+        "min_p", "Min-p", "kept", "p 1.1% ≥ 0.05 × 16.3% = 0.0082, and so it stays where it is", 0.01, 0.01
+    )
+    late = replace(told, lines=(told.lines[0], *[kept] * 20, *told.lines[1:]))
+    index = next((i for i, line in enumerate(late.lines) if line.effect == "cut"), len(late.lines) - 1)
+    assert (late.lines[index].stage == "draw") == (stages == 1)
+    panel.show_story(late)
+    settle(qtbot, panel)
+    qtbot.waitUntil(lambda: in_view(panel, index))
+    assert not in_view(panel, 0)
+    bar = panel.story.findChild(QScrollArea).verticalScrollBar()
+    bar.triggerAction(bar.SliderAction.SliderToMinimum)
+    panel.show_frame(make_frame(node=31, step=7))
+    panel.show_story(late)
+    settle(qtbot, panel)
+    assert bar.value() == 0
+    assert panel.story_token == token_id
+    panel.show_story(None)
+    select(panel, 3)
+    panel.show_story(late)
+    qtbot.waitUntil(lambda: in_view(panel, index))
 
 
 def test_a_narrow_story_wraps_between_words(qtbot: QtBot, theme: Theme) -> None:

@@ -32,6 +32,7 @@ from ntp_studio.ui.style import apply_style
 from ntp_studio.ui.text_panel import TextPanel
 from ntp_studio.ui.theme import Theme
 from ntp_studio.ui.timeline import Timeline
+from ntp_studio.ui.token_detail import TokenDetail
 from ntp_studio.ui.token_figures import MODES, heat_share, percent
 from ntp_studio.ui.token_page import TokenPage
 from ntp_studio.ui.token_view import TokenView
@@ -260,7 +261,7 @@ def test_appending_takes_the_pending_token_away(panel: TextPanel) -> None:
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-def test_perplexity_is_the_continuations_or_the_prompts(panel: TextPanel) -> None:
+def test_perplexity_is_the_continuations_or_the_prompts(panel: TextPanel, qapp: QApplication) -> None:
     panel.show_path(PATH, 4, 3)
     assert label(panel, "text_stats") == "4 tokens · perplexity 4.0 (continuation) · context 4 / 8,192"
     panel.show_path(PATH, 3, 3)
@@ -270,12 +271,46 @@ def test_perplexity_is_the_continuations_or_the_prompts(panel: TextPanel) -> Non
     panel.show_path(PATH[:3], 3, 3)
     panel.append(token(20, " x", 8.0, "drawn"))
     panel.append(token(21, " y", 5.0, "drawn"))
+    qapp.processEvents()
     assert f"perplexity {2 ** ((8 + 5) / 2):.1f} (continuation)" in label(panel, "text_stats")
     tip = panel.findChild(QLabel, "text_stats").toolTip()
     assert "prompt: 4.0 (over 2 tokens)" in tip
     assert f"continuation: {2**6.5:.1f} (over 2 tokens)" in tip
     assert f"all: {2 ** (17 / 4):.1f} (over 4 tokens)" in tip
     assert max(len(line) for line in tip.splitlines()) <= 75
+
+
+class Shown(QObject):
+    """What the labels of a panel said each time something of it was painted."""
+
+    def __init__(self, panel: TextPanel) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self.painted: list[tuple[str, str]] = []
+        page_of(panel).viewport().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self.painted.append((label(self._panel, "text_stats"), label(self._panel, "detail_label")))
+        return False
+
+
+def test_the_figures_of_many_tokens_are_laid_out_once_and_painted_with_them(
+    panel: TextPanel, qtbot: QtBot, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel.show_path(PATH[:3], 3, 3)
+    qapp.processEvents()
+    arranged: list[int] = []
+    arrange = TokenDetail._arrange
+    monkeypatch.setattr(TokenDetail, "_arrange", lambda detail: (arranged.append(1), arrange(detail))[1])
+    seen = Shown(panel)
+    for node in range(20, 120):
+        panel.append(token(node, f" t{node}", 8.0, "drawn"))
+    assert arranged == []
+    qtbot.waitUntil(lambda: bool(seen.painted))
+    assert len(arranged) == 1
+    assert seen.painted[0][0].startswith("103 tokens · perplexity 256 (continuation)"), "nothing stale is painted"
+    assert seen.painted[0][1] == "·t119"
 
 
 def test_an_impossible_prompt_token_leaves_the_continuations_perplexity_alone(panel: TextPanel) -> None:

@@ -29,8 +29,8 @@ class TracedStage:
 
     def report(self, pictures: tuple[Picture, ...] = (), spans: tuple[Span, ...] = ()) -> StageReport:
         before, after = self.before, self.after
-        mass = 1.0
-        if after.count < before.count:
+        mass = 1.0 if after.count else 0.0
+        if 0 < after.count < before.count:
             if self.stage.role in ("cut", "choose"):  # the logits of what is left are as they were
                 mass = min(1.0, math.exp(after.log_normalizer - before.log_normalizer))
             else:
@@ -41,7 +41,7 @@ class TracedStage:
             removed=before.count - after.count,
             mass=mass,
             entropy_before_bits=before.entropy * BITS,
-            entropy_after_bits=after.entropy * BITS,
+            entropy_after_bits=after.entropy * BITS if after.count else 0.0,
             threshold=self.note.threshold,
             limit=None if math.isnan(self.note.limit) else self.note.limit,
             facts=self.note.facts,
@@ -127,11 +127,12 @@ class Chain:
                 traced.append(TracedStage(stage, current, current, Note(rests), resting=True))
                 continue
             after, note = stage.apply(current, context)
+            traced.append(TracedStage(stage, current, after, note))
             if not after.count:
                 raise NoTokenAllowed(
-                    f"No token is allowed here: {stage.label} has removed the last; loosen it, or go back."
+                    f"No token is allowed here: {stage.label} has removed the last; loosen it, or go back.",
+                    tuple(step.report() for step in traced),
                 )
-            traced.append(TracedStage(stage, current, after, note))
             current = after
         return Trace(scores, tuple(traced), current, context)
 

@@ -13,6 +13,8 @@ from ntp_studio.core.decoding.scores import Ints
 State = Mapping[str, tuple[float, ...]]
 """What stateful stages carry from one token to the next, by the stage's name. Nodes of the tree keep it."""
 
+MOST_STATE = 1e9  # no number in a state is larger: a text that steers in vain for ever still has a state
+
 
 class Vocabulary(Protocol):
     """What stages ask of a vocabulary. Token ids are the truth; these answer what texts stand for."""

@@ -13,6 +13,8 @@ from ntp_studio.core.decoding.scores import Scores
 # Hand-made textbook distributions must behave as written although 0.5 + 0.3 is not 0.8 in binary.
 TOLERANCE = 1e-12
 
+HIGHEST = 1e6  # of any number of a stage: far beyond sense, and no arithmetic on it ends in infinity
+
 Role = Literal["history", "ban", "shape", "cut", "choose", "stop"]
 
 
@@ -36,7 +38,7 @@ class Parameter:
     decimals: int = 2
     scale: Literal["linear", "log"] = "linear"
     usual: tuple[float, float] | None = None
-    hard_maximum: float = math.inf
+    hard_maximum: float = HIGHEST
     flag: bool = False
     advanced: bool = False
 

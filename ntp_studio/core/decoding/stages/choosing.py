@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ntp_studio.core.decoding.context import Context
+from ntp_studio.core.decoding.context import MOST_STATE, Context
 from ntp_studio.core.decoding.scores import Floats, Scores
 from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Role, Stage, Texts, flag, probability
 from ntp_studio.core.decoding.stages.figures import chance, moved, tokens
@@ -118,8 +118,8 @@ class Mirostat(Stage):
     )
     origin: ClassVar = "Basu et al. 2020, arXiv 2007.14966; llama.cpp"
     parameters: ClassVar = (
-        Parameter("mirostat_tau", "target τ, bits", 5.0, 0.0, 10.0, usual=(3.0, 6.0)),
-        Parameter("mirostat_eta", "rate η", 0.1, 0.0, 1.0, usual=(0.05, 0.2)),
+        Parameter("mirostat_tau", "target τ, bits", 5.0, 0.0, 10.0, usual=(3.0, 6.0), hard_maximum=100.0),
+        Parameter("mirostat_eta", "rate η", 0.1, 0.0, 1.0, usual=(0.05, 0.2), hard_maximum=10.0),
         flag("mirostat_paper", "surprise before the cut, as in the paper", False),
     )
     role: ClassVar[Role] = "choose"
@@ -147,7 +147,8 @@ class Mirostat(Stage):
         cut = not math.isfinite(float(after.values_at(one)[0]))
         source = before if self.mirostat_paper or cut else after
         surprise = (source.log_normalizer - logit) / math.log(2)
-        return (limit - self.mirostat_eta * (surprise - self.mirostat_tau),)
+        new = limit - self.mirostat_eta * (surprise - self.mirostat_tau)
+        return (min(max(new, -MOST_STATE), MOST_STATE),)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         surprise = (before.log_normalizer - logit) / math.log(2)
