@@ -10,7 +10,7 @@ from ntp_studio import __version__
 from ntp_studio.core.types import DEFAULT_SEED
 
 # These say the same as the core's tables, which are not imported here because they need NumPy.
-ORDERS = ("transformers", "llama.cpp", "koboldcpp", "webui")
+ORDERS = ("transformers", "llama.cpp", "koboldcpp", "webui", "webui-temperature-last")
 TEXT_SETTINGS = ("sequence_bias", "dry_sequence_breakers", "bad_words", "xtc_protect", "stop_strings", "stop_tokens")
 COMMANDS = ("inspect", "compare", "models", "train", "evaluate", "bench")
 
@@ -41,6 +41,12 @@ def window_parser() -> Parser:
         "evaluate, bench; without one, the window opens.",
     )
     parser.add_argument("--version", action="version", version=f"ntp-studio {__version__}")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="a saved text (*.ntpstudio) to go on with, or a model as --model names it",
+    )
     _common(parser, repeated_model=True)
     parser.add_argument("--prompt", help="the text to begin with")
     parser.add_argument("--screenshot", metavar="FILE.png", help="draw the window into a file, without a display")
@@ -58,13 +64,22 @@ def _decoding(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed, help=f"of the random draws (default {DEFAULT_SEED})")
     parser.add_argument("--greedy", action="store_true", help="take the most likely token instead of drawing")
     parser.add_argument(
+        "--draw", choices=("race", "dart"), help="how a token is drawn (default race, as transformers draws)"
+    )
+    parser.add_argument("--needle", type=needle, metavar="U", help="hold the dart at this place, from 0 to below 1")
+    parser.add_argument(
+        "--preset", metavar="NAME", help="ready-made settings by name, or one of yours by name or as a .json file"
+    )
+    parser.add_argument("--order", choices=ORDERS, help="whose order of the stages (default transformers)")
+    parser.add_argument(
         "--set",
         dest="settings",
         action="append",
         default=[],
         type=setting,
         metavar="NAME=VALUE",
-        help="a decoding setting, e.g. temperature=0.8; unset means off. Several texts are a JSON array: "
+        help="a decoding setting, e.g. temperature=0.8; unset means off, or as the preset has it. Several texts are a "
+        "JSON array: "
         """stop_strings='["END", "\\n\\n"]'""",
     )
     parser.add_argument("--chat", action="store_true", help="put the prompt into the model's chat template")
@@ -78,9 +93,6 @@ def command_parser() -> Parser:
     p.add_argument("--prompt", required=True)
     p.add_argument("--steps", type=whole_number, default=20, metavar="N", help="how many tokens (default 20)")
     p.add_argument("--top", type=whole_number, default=10, metavar="N", help="how many candidates to list (default 10)")
-    p.add_argument(
-        "--order", default="transformers", choices=ORDERS, help="whose order of the stages (default transformers)"
-    )
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     _decoding(p)
     _compare(commands.add_parser("compare", help="hold models against each other", prog="ntp-studio compare"))
@@ -131,9 +143,6 @@ def _compare(p: argparse.ArgumentParser) -> None:
     p.add_argument("--top", type=some, default=10, metavar="N", help="how many of the likeliest tokens (default 10)")
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     p.add_argument("--debug", action="store_true", help="log what happens, with tracebacks")
-    p.add_argument(
-        "--order", default="transformers", choices=ORDERS, help="whose order of the stages (default transformers)"
-    )
     _decoding(p)
 
 
@@ -221,6 +230,16 @@ def scale(text: str) -> float:
         value = math.nan
     if not 0.5 <= value <= 4:
         raise argparse.ArgumentTypeError(f"{text!r} is not a scale from 0.5 to 4")
+    return value
+
+
+def needle(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a place of the needle: from 0 to below 1")
     return value
 
 

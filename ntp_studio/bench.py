@@ -213,7 +213,8 @@ TEN_WIDE = TEN | {
 
 
 class Decoding:
-    """A step without a model: random logits of a large vocabulary through a chain, a draw and a frame."""
+    """A step without a model: random logits of a large vocabulary through a chain, a draw and a frame with the
+    pictures of its stages."""
 
     def __init__(self, vocab_size: int, values: Mapping[str, float]) -> None:
         from ntp_studio.core.decoding import Scores
@@ -265,13 +266,13 @@ class Decoding:
         return Chain.of(settings_from_names(values)).run(scores, Context(self._history, 10))
 
     def _show(self, trace: Trace, started: float) -> None:
-        from ntp_studio.core.decoding.draw import choose
+        from ntp_studio.core.decoding.draw import Luck, choose
         from ntp_studio.core.frames import build_frame
 
-        token_id, draw = choose(trace.result, "race", self._stream, self._place)
+        token_id, draw = choose(trace.result, "race", self._stream, Luck(self._place))
         build_frame(
             self.model, trace, token_id, draw, top=40, step=1, node=0, context_length=500, origin="drawn", model_ms=0.0,
-            note="", started=started,
+            note="", started=started, noise=self._stream.noise(self._place), pictures=True,
         )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from ntp_studio import assets
 from ntp_studio.arguments import COMMANDS, command_parser, window_parser
-from ntp_studio.core.types import DEFAULT_SEED, StopReason, StudioError
+from ntp_studio.core.types import DEFAULT_SEED, DrawReport, StopReason, StudioError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,23 +62,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def inspect(options: argparse.Namespace) -> int:
     """Step through a text and print every distribution."""
-    from ntp_studio.core import checkpoints, report
-    from ntp_studio.core.decoding import settings_from_names
+    from ntp_studio import preset_files, settings
+    from ntp_studio.core import checkpoints, looking, report
 
-    decoding = settings_from_names(dict(options.settings), greedy=options.greedy, order=options.order)
+    own = settings.load().presets if options.preset is not None else ()
+    decoding = preset_files.asked_for(options, own)
     path = options.model or _default_model()
     model = checkpoints.load(path, device=options.device, dtype=options.dtype, progress=_progress_line(options))
     say = _json_line if options.json else print
     say(report.model_event(model.info) if options.json else report.model_lines(model.info))
     seed = DEFAULT_SEED if options.seed is None else options.seed
     session = model.start(options.prompt, chat=options.chat, seed=seed, decoding=decoding, top=options.top)
+    for sentence in looking.without_a_token(session):
+        print(f"ntp-studio inspect: {sentence}", file=sys.stderr)
     reason: StopReason = "steps"
     try:
         for _ in range(options.steps):
             if session.stopped:
                 break
             frame = session.step()
-            say(report.step_event(frame, options.top) if options.json else report.step_lines(frame, options.top))
+            if options.json:
+                _json_line(report.step_event(frame, options.top) | {"draw": _draw_fields(frame.draw)})
+            else:
+                print(report.step_lines(frame, options.top))
         reason = session.stopped or "steps"
     except StudioError:
         reason = "error"
@@ -90,6 +96,16 @@ def inspect(options: argparse.Namespace) -> int:
         else:
             print(f"\n{options.prompt}{text}\n[{reason}, {len(session.token_ids)} tokens, seed {seed}]")
     return 0
+
+
+def _draw_fields(draw: DrawReport) -> dict[str, object]:
+    """`u` is where the dart fell, `time` the winner's waiting time in the race."""
+    found: dict[str, object] = {"method": draw.method, "seed": draw.seed, "position": draw.position}
+    if draw.method == "dart":
+        found["u"] = draw.u
+    elif draw.method == "race":
+        found["time"] = draw.time
+    return found
 
 
 def _default_model() -> str:

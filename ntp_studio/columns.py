@@ -38,6 +38,7 @@ class Column:
     chat: bool = False
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
     seed: int = DEFAULT_SEED
+    pictures: bool = False
     lost: tuple[Session, m.LoadModel] | None = None  # released for a load that failed; to be loaded again
     opened: m.LoadModel | None = None
 

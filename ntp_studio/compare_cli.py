@@ -103,11 +103,12 @@ def _tell_models(models: list[LanguageModel], options: argparse.Namespace) -> No
 
 
 def _lockstep(models: list[LanguageModel], options: argparse.Namespace) -> None:
-    from ntp_studio.core.decoding import settings_from_names
+    from ntp_studio import preset_files, settings
     from ntp_studio.core.lockstep import Lockstep
     from ntp_studio.core.session import Session
 
-    decoding = settings_from_names(dict(options.settings), greedy=options.greedy, order=options.order)
+    own = settings.load().presets if options.preset is not None else ()
+    decoding = preset_files.asked_for(options, own)
     seed = DEFAULT_SEED if options.seed is None else options.seed
     sessions = [Session(model, seed=seed, decoding=decoding, top=options.top) for model in models]
     mode: Any = options.mode.replace("-", " ")

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 SUPERSEDES: dict[type[m.Command], tuple[str, ...]] = {
     m.LoadModel: (LOADING, READING, SNAPSHOT),
     m.CloseModel: (LOADING, READING, SNAPSHOT),
+    m.OpenSession: (LOADING, READING, SNAPSHOT),
     m.SetPrompt: (READING,),
     ShowSnapshot: (SNAPSHOT,),
     StopTraining: (TRAINING,),

@@ -8,6 +8,7 @@ so a view can drop what is stale. No message holds a tensor or an array.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ntp_studio.core.types import (
     Candidate,
@@ -15,8 +16,10 @@ from ntp_studio.core.types import (
     ModelInfo,
     ModelListing,
     PageToken,
+    StageReport,
     StepFrame,
     StopReason,
+    Story,
 )
 
 MAIN = "main"
@@ -135,6 +138,57 @@ class FindTokens(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowPictures(Command):
+    """Whether frames are to carry the pictures of their stages."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TellStory(Command):
+    """What each stage did to this token at the present place; answered by `StoryTold`."""
+
+    token_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoveNeedle(Command):
+    """Put the dart's needle at `u` in [0, 1) at this place (after `node` of `run`); None gives it back to the seed."""
+
+    u: float | None
+    node: int | None = None
+    run: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrawMany(Command):
+    """Draw so many times from the distribution after decoding, and take none; answered by `ManyDrawn`."""
+
+    count: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CopyAs(Command):
+    """The chain as code for transformers or arguments for llama.cpp; answered by `CopiedAs`."""
+
+    program: Literal["transformers", "llama.cpp"]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSession(Command):
+    """Write the text with all its branches, settings and luck, so that it can be gone on with."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession(Command):
+    """Go on with a saved text; its model is opened first if another one is open. Answered by `SessionOpened`."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListModels(Command):
     recent: tuple[str, ...] = ()
 
@@ -213,6 +267,18 @@ class FrameReady(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NothingAllowed(Event):
+    """Instead of `FrameReady`: at this place the chain leaves no token. `stages` tells of the chain up to the one that
+    removed the last."""
+
+    run: int
+    node: int
+    message: str
+    stages: tuple[StageReport, ...]
+    appended: PageToken | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunState(Event):
     """Whether the model is playing; `reason` says why it stopped (None while playing or when a person paused)."""
 
@@ -235,6 +301,48 @@ class TokensFound(Event):
     query: str
     candidates: tuple[Candidate, ...]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoryTold(Event):
+    run: int
+    node: int
+    story: Story
+
+
+@dataclass(frozen=True, slots=True)
+class ManyDrawn(Event):
+    """How often each token came up: (token id, times), the most frequent first; the times add up to `count`."""
+
+    run: int
+    node: int
+    count: int
+    times: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedAs(Event):
+    """Each of `warnings` is one thing that will be different in the other program."""
+
+    program: str
+    text: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSaved(Event):
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened(Event):
+    """What the window must show of it besides the text, which follows as `PathChanged`."""
+
+    path: str
+    decoding: DecodingSettings
+    seed: int
+    prompt: str
+    chat: bool
 
 
 @dataclass(frozen=True, slots=True)

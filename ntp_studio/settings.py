@@ -13,7 +13,6 @@ import json
 import logging
 import math
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -21,12 +20,17 @@ from typing import Any, TypeVar
 
 import platformdirs
 
-from ntp_studio.core.types import DEFAULT_SEED, DecodingSettings, StageSetting
+from ntp_studio.core.decoding import STAGES
+from ntp_studio.core.decoding.build import MAX_STAGES, MAX_TEXTS, full_values
+from ntp_studio.core.files import write_whole
+from ntp_studio.core.types import DEFAULT_SEED, DecodingSettings, SettingError, StageSetting
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
 MAX_RECENT = 12
+MAX_PRESETS = 100
+MAX_PRESET_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Settings:
     zoom: float = 1.0
     log_scale: bool = False
     table_view: bool = False
+    pictures: bool = True  # whether the cards of the stages show their drawings
+    presets: tuple[tuple[str, DecodingSettings], ...] = ()  # a person's own, by name
     training: tuple[tuple[str, str | int | float | bool], ...] = ()  # what was chosen on the Train panel, by name
     training_texts: tuple[str, ...] = ()
     training_folder: str = ""  # the one that results are put in
@@ -70,7 +76,7 @@ def load(path: Path | None = None) -> Settings:
     """Read the settings; never raises for what a file holds. The defaults, where there is no file."""
     path = path or default_path()
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a byte-order mark in front
         if not isinstance(data, dict):
             raise ValueError(f"expected an object, found {type(data).__name__}")
     except FileNotFoundError:
@@ -88,17 +94,8 @@ def save(settings: Settings, path: Path | None = None) -> None:
     """Write the settings whole, or leave the old file as it was. Raises OSError."""
     path = path or default_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_to_json(settings), indent=2, ensure_ascii=False) + "\n"
-    handle, temporary = tempfile.mkstemp(prefix=".settings-", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    # All ASCII: the name of a file may hold what UTF-8 cannot write.
+    write_whole(path, json.dumps(_to_json(settings), indent=2) + "\n")
 
 
 def _set_aside(path: Path, error: Exception) -> None:
@@ -142,7 +139,7 @@ def _encode(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, tuple):
-        return list(value)
+        return [_encode(item) for item in value]
     if isinstance(value, DecodingSettings):
         return decoding_to_json(value)
     return value
@@ -167,34 +164,65 @@ def decoding_to_json(decoding: DecodingSettings) -> dict[str, Any]:
         stages.append({"name": s.name, "enabled": s.enabled, "values": dict(s.values)})
         if s.texts:
             stages[-1]["texts"] = {name: list(texts) for name, texts in s.texts}
-    return {"method": decoding.method, "stages": stages}
+    return {"method": decoding.method, "needle": decoding.needle, "stages": stages}
 
 
 def decoding_from_json(data: Any) -> DecodingSettings:
-    """The decoding chain that `decoding_to_json` wrote. Raises TypeError, ValueError or KeyError for anything else."""
+    """The decoding chain that `decoding_to_json` wrote. Raises TypeError, ValueError or KeyError for anything else, and
+    for one that is larger than the window could show."""
+    data = _of_type(data, dict)
     method = data["method"]
-    if method not in ("race", "greedy"):
+    if method not in ("race", "dart", "greedy"):
         raise ValueError(f"unknown method {method!r}")
-    return DecodingSettings(tuple(_stage_from_json(stage) for stage in data["stages"]), method)
+    listed = _of_type(data["stages"], list)
+    if len(listed) > MAX_STAGES:
+        raise ValueError(f"it has {len(listed)} stages, and there may be {MAX_STAGES}")
+    stages = tuple(_stage_from_json(stage) for stage in listed)
+    needle = data.get("needle")  # files from before there was a dart have none
+    if needle is not None and not 0 <= (needle := _number(needle)) < 1:
+        raise ValueError(f"a needle at {needle!r}, not from 0 to below 1")
+    return DecodingSettings(stages, method, needle)
 
 
 def _stage_from_json(data: Any) -> StageSetting:
+    data = _of_type(data, dict)
     values = _of_type(data["values"], dict)
-    return StageSetting(
+    stage = StageSetting(
         _text(data["name"]),
         tuple((_text(name), _number(value)) for name, value in values.items()),
         _flag(data["enabled"]),
-        tuple((_text(name), _texts(texts)) for name, texts in _of_type(data.get("texts", {}), dict).items()),
+        tuple((_text(name), _entries(texts)) for name, texts in _of_type(data.get("texts", {}), dict).items()),
     )
+    if stage.name in STAGES:  # one of a newer version is kept, and told of where it is to be used
+        try:
+            full_values(stage)
+        except SettingError as error:
+            raise ValueError(str(error)) from error
+    return stage
+
+
+def _entries(value: Any) -> tuple[str, ...]:
+    """A stage's list of texts."""
+    entries = _texts(value)
+    if len(entries) > MAX_TEXTS:
+        raise ValueError(f"a list of texts has {len(entries)} entries, and there may be {MAX_TEXTS}")
+    return entries
 
 
 T = TypeVar("T")
+_KINDS: dict[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+}
 
 
 def _of_type(value: Any, kind: type[T]) -> T:
     # bool is an int to Python, and is not one here.
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise TypeError(f"expected {kind.__name__}, found {value!r}")
+        raise TypeError(f"expected {_KINDS[kind]}, found {value!r}")
     return value
 
 
@@ -225,6 +253,22 @@ def _texts(value: Any) -> tuple[str, ...]:
 def _choices(value: Any) -> tuple[tuple[str, str | int | float | bool], ...]:
     pairs = [_of_type(item, list) for item in _of_type(value, list)]
     return tuple((_text(name), chosen if isinstance(chosen, str | bool) else _number(chosen)) for name, chosen in pairs)
+
+
+def _presets(value: Any) -> tuple[tuple[str, DecodingSettings], ...]:
+    """Those that can be read, each name once: one that is damaged costs only itself."""
+    found: dict[str, DecodingSettings] = {}
+    for item in _of_type(value, list):
+        try:
+            name, decoding = _of_type(item, list)
+            if not 0 < len(_text(name)) <= MAX_PRESET_NAME:
+                raise ValueError("its name is empty or too long")
+            if name.casefold() in map(str.casefold, found):
+                raise ValueError("there is another one of its name")
+            found[name] = decoding_from_json(decoding)
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            log.warning("A preset is not usable and is left out: %s", error)
+    return tuple(found.items())[:MAX_PRESETS]
 
 
 def _bytes(value: Any) -> bytes:
@@ -270,6 +314,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "zoom": _within(_number, 0.5, 4.0),
     "log_scale": _flag,
     "table_view": _flag,
+    "pictures": _flag,
+    "presets": _presets,
     "training": _choices,
     "training_texts": _texts,
     "training_folder": _text,

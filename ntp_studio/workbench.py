@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 from ntp_studio import messages as m
 from ntp_studio.cancellation import READING, Cancellation
 from ntp_studio.columns import Column, Playing, ReadingOptions
-from ntp_studio.core.types import Cancelled, PageToken, StopReason, StudioError
+from ntp_studio.core.types import Cancelled, NoTokenAllowed, PageToken, StopReason, StudioError
 
 if TYPE_CHECKING:
     from ntp_studio.core.model import LanguageModel
     from ntp_studio.core.session import Session
 from ntp_studio.core.tree import Node
 from ntp_studio.loading import Loader
+from ntp_studio.looking import Looking
+from ntp_studio.session_desk import SessionDesk
 from ntp_studio.time_lapse import TimeLapse
 from ntp_studio.training_desk import TrainingDesk
 
@@ -39,7 +41,17 @@ class Workbench:
         self._memory_told = 0.0
         self.training = TrainingDesk(emit, cancellation)
         self.loader = Loader(self._say, cancellation)
+        self.looking = Looking(self._say)
         self.time_lapse = TimeLapse(self._say, cancellation, self._show_text)
+        self.sessions = SessionDesk(
+            self._say,
+            self.loader,
+            self.time_lapse,
+            pause=self._pause,
+            reading=self._reading,
+            show_text=self._show_text,
+            top=top,
+        )
 
     def _say(self, event: m.Event) -> None:
         self._emit(event)
@@ -56,6 +68,10 @@ class Workbench:
         with self._telling(column):
             if self.time_lapse.takes(command):
                 self.time_lapse.carry_out(column, number, command)
+            elif self.looking.takes(command):
+                self.looking.carry_out(column, command)
+            elif self.sessions.takes(command):
+                self.sessions.carry_out(column, number, command)
             else:
                 getattr(self, f"_do_{type(command).__name__}")(column, command)
 
@@ -123,6 +139,7 @@ class Workbench:
         from ntp_studio.core.session import Session
 
         column.session = Session(model, seed=column.seed, decoding=column.decoding, top=self._top)
+        column.session.pictures = column.pictures
         column.run += 1
         self._emit(m.Loaded(model.info, model=column.id))
         self.time_lapse.open(column)
@@ -271,6 +288,19 @@ class Workbench:
         else:
             column.seed = command.seed
 
+    def _do_MoveNeedle(self, column: Column, command: m.MoveNeedle) -> None:
+        session = column.ready()
+        here = command.node is None or command.node == session.tree.here.id
+        if here and not self._outdated(column, command.run):  # else the text has gone on since
+            session.move_needle(command.u)
+            self._show_frame(column, session)
+
+    def _do_ShowPictures(self, column: Column, command: m.ShowPictures) -> None:
+        column.pictures = command.on
+        if column.session is not None:
+            column.session.pictures = command.on
+            self._show_frame(column, column.session)
+
     def _do_FindTokens(self, column: Column, command: m.FindTokens) -> None:
         session = column.ready()
         found, total = session.find(command.query, command.limit) if command.query else ((), 0)
@@ -342,8 +372,15 @@ class Workbench:
 
     def _show_frame(self, column: Column, session: Session, appended: PageToken | None = None) -> None:
         if session.place:
-            with self._reading(column) as options:
-                column.frame = session.frame(**options)
+            column.frame = None
+            try:
+                with self._reading(column) as options:
+                    column.frame = session.frame(**options)
+            except NoTokenAllowed as error:
+                self._pause(column, "error", str(error))
+                node = session.tree.here.id
+                self._emit(m.NothingAllowed(column.run, node, str(error), error.stages, appended, model=column.id))
+                return
             self._emit(m.FrameReady(column.run, column.frame, appended, model=column.id))
             session.prepare()
 

@@ -134,7 +134,10 @@ def test_a_chain_that_allows_nothing_is_told_and_can_be_left(desk: Desk) -> None
     desk.session.model.eos_ids = frozenset()
     everything = [f"#{i}" for i in range(desk.session.model.tokens.vocab_size)]
     desk(m.SetDecoding(settings_from_names({"bad_words": everything})))
-    assert "No token is allowed here" in desk.only(m.Trouble).message
+    told = desk.only(m.NothingAllowed)
+    assert "No token is allowed here" in told.message
+    assert [(report.name, report.kept) for report in told.stages] == [("bans", 0)]
+    assert told.node == desk.session.tree.here.id
     desk(m.Step())
     assert "No token is allowed here" in desk.only(m.Trouble).message, "not the token that was shown before"
     assert desk.session.token_ids == []
@@ -142,6 +145,22 @@ def test_a_chain_that_allows_nothing_is_told_and_can_be_left(desk: Desk) -> None
     assert desk.only(m.FrameReady)
     desk(m.Step())
     assert len(desk.session.token_ids) == 1
+
+
+def test_a_token_after_which_nothing_is_allowed_stands_on_the_page_and_ends_the_playing(desk: Desk) -> None:
+    desk.session.model.eos_ids = frozenset()
+    first = desk.only(m.FrameReady).frame.choice.token.id
+    others = [f"#{i}" for i in range(desk.session.model.tokens.vocab_size) if i != first]
+    desk(m.SetDecoding(settings_from_names({"bad_words": others, "no_repeat_ngram_size": 1})), m.Play())
+    while desk.engine.run_pending():
+        pass
+    told = desk.only(m.NothingAllowed)
+    assert told.appended is not None
+    assert told.appended.token.id == first
+    assert desk.session.token_ids == [first]
+    assert [e.playing for e in desk.said if isinstance(e, m.RunState)] == [True, False]
+    desk(m.Back())
+    assert desk.only(m.FrameReady).frame.choice.token.id == first
 
 
 def test_playing_stops_at_end_of_text(desk: Desk) -> None:

@@ -11,12 +11,15 @@ import pytest
 
 from ntp_studio import settings as module
 from ntp_studio.core.types import DecodingSettings, StageSetting
-from ntp_studio.settings import MAX_RECENT, VERSION, Settings, default_path, load, save
+from ntp_studio.settings import MAX_PRESET_NAME, MAX_PRESETS, MAX_RECENT, VERSION, Settings, default_path, load, save
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "settings.json"
+
+
+GOOD = {"method": "dart", "stages": []}
 
 
 def a_full_one() -> Settings:
@@ -27,7 +30,8 @@ def a_full_one() -> Settings:
             StageSetting("bias", texts=(("sequence_bias", ("é=2", "#5=ban")),)),
             StageSetting("stop", texts=(("stop_strings", ()), ("stop_tokens", ("\n",)))),
         ),
-        "greedy",
+        "dart",
+        needle=0.25,
     )
     return Settings(
         theme="dark",
@@ -45,6 +49,8 @@ def a_full_one() -> Settings:
         zoom=1.25,
         log_scale=True,
         table_view=True,
+        pictures=False,
+        presets=(("Poet", decoding), ("Ünlike & <b>", DecodingSettings(method="greedy"))),
         training=(("kind", "new"), ("steps", 250), ("rate", 0.001), ("half", True)),
         training_texts=("/a/tales.txt",),
         training_folder="/a/models",
@@ -68,6 +74,74 @@ def test_a_file_from_before_there_were_lists_of_texts_is_read(path: Path) -> Non
         stages = [{"name": "stop", "enabled": True, "values": {}, "texts": texts}]
         path.write_text(json.dumps({"version": 1, "decoding": {"method": "race", "stages": stages}}))
         assert load(path).decoding == DecodingSettings()
+
+
+def test_a_file_from_before_there_was_a_dart_is_read(path: Path) -> None:
+    path.parent.mkdir()
+    stage = {"name": "top_k", "enabled": True, "values": {"top_k": 5}}
+    old = {"version": 1, "seed": 3, "decoding": {"method": "greedy", "stages": [stage]}}
+    path.write_text(json.dumps(old))
+    assert load(path) == Settings(
+        seed=3, decoding=DecodingSettings((StageSetting("top_k", (("top_k", 5.0),)),), "greedy")
+    )
+    assert load(path).pictures
+
+
+@pytest.mark.parametrize("needle", [0, 0.0, 0.999999])
+def test_a_held_needle_is_remembered(path: Path, needle: float) -> None:
+    save(Settings(decoding=DecodingSettings(method="dart", needle=needle)), path)
+    assert load(path).decoding == DecodingSettings(method="dart", needle=needle)
+
+
+@pytest.mark.parametrize("needle", [1, -0.1, "0.5", True, float("nan"), float("inf"), [0.5]])
+def test_a_needle_outside_its_range_is_none(path: Path, needle: object) -> None:
+    path.parent.mkdir()
+    path.write_text(json.dumps({"seed": 3, "decoding": {"method": "dart", "stages": [], "needle": needle}}))
+    assert load(path) == Settings(seed=3)
+
+
+def test_a_damaged_preset_costs_only_itself(path: Path) -> None:
+    good = {"method": "dart", "stages": [], "needle": None}
+    bad = [
+        3, ["a"], ["a", good, 1], ["", good], ["n" * (MAX_PRESET_NAME + 1), good], [5, good], ["b", {}], ["c", None],
+        ["d", {"method": "race", "stages": [[]]}], ["e", {"method": "race", "stages": {"a": 1}}], ["GOOD", good],
+    ]  # fmt: skip
+    path.parent.mkdir()
+    path.write_text(json.dumps({"presets": [["good", good], *bad, ["last", good]]}))
+    wanted = DecodingSettings(method="dart")
+    assert load(path).presets == (("good", wanted), ("last", wanted))
+    path.write_text(json.dumps({"presets": [[str(number), good] for number in range(MAX_PRESETS + 5)]}))
+    assert len(load(path).presets) == MAX_PRESETS
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [{"name": "top_k", "enabled": True, "values": {"top_k": 5}}] * 5000,
+        [{"name": "bans", "enabled": True, "values": {}, "texts": {"bad_words": ["a"] * 1001}}],
+        [{"name": "bans", "enabled": True, "values": {}, "texts": {"bad_words": ["a\ud800"]}}],
+        [{"name": "bans", "enabled": True, "values": {"bad_words": 1}}],
+        [{"name": "top_k", "enabled": True, "values": {}, "texts": {"top_k": ["a"]}}],
+        [{"name": "top_k", "enabled": True, "values": {"tempo": 1}}],
+    ],
+)
+def test_a_decoding_that_the_window_could_not_show_is_dropped_alone(path: Path, stages: list[object]) -> None:
+    path.parent.mkdir()
+    decoding = {"method": "race", "stages": stages}
+    path.write_text(json.dumps({"seed": 3, "decoding": decoding, "presets": [["a", decoding], ["b", GOOD]]}))
+    assert load(path) == Settings(seed=3, presets=(("b", DecodingSettings(method="dart")),))
+
+
+def test_a_byte_order_mark_in_front_is_not_minded(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text('{"seed": 3}', "utf-8-sig")
+    assert load(path) == Settings(seed=3)
+
+
+def test_a_file_whose_name_is_no_text_is_remembered(path: Path) -> None:
+    strange = "/models/caf\udce9"  # a byte that is not UTF-8, as Python gives it
+    save(Settings(last_model=strange, seed=3), path)
+    assert load(path) == Settings(last_model=strange, seed=3)
 
 
 def test_no_file_means_defaults(path: Path) -> None:
@@ -108,6 +182,9 @@ def test_bad_file_is_set_aside(path: Path, content: bytes) -> None:
         ("decoding", {"method": "race", "stages": [{"name": "top_k", "enabled": True, "values": {"top_k": "a"}}]}),
         ("decoding", {"method": "race", "stages": [{"name": "top_k", "enabled": True, "values": [1]}]}),
         ("decoding", 3),
+        ("decoding", {"method": "dart", "stages": {}}),
+        ("pictures", None),
+        ("presets", {"a": 1}),
     ],
 )
 def test_value_that_makes_no_sense_is_dropped_alone(path: Path, key: str, value: object) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from ntp_studio import __version__
+from ntp_studio.core.files import write_whole
 from ntp_studio.core.report import end_event, model_event, number
 from ntp_studio.core.session import Session
 from ntp_studio.core.tree import Node
@@ -60,7 +59,7 @@ def write_text(path: str, content: str) -> None:
     try:
         if target.exists() and not target.is_file():
             raise StudioError(f"{target} is not an ordinary file; choose another place.")
-        _replace(target, content)
+        write_whole(target, content, shared=True)
     except OSError as error:
         raise StudioError(f"{target} cannot be written ({error.strerror}); choose another place.") from error
 
@@ -77,23 +76,3 @@ def _lines(session: Session) -> str:
         end_event(session.stopped or "steps", session.prompt_token_ids, session.token_ids, text),
     ]
     return "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
-
-
-def _replace(target: Path, content: str) -> None:
-    """Write beside the target and move it there, so that a full disk leaves the old file as it was."""
-    handle, partial = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-        os.chmod(partial, 0o666 & ~_umask())
-        os.replace(partial, target)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -11,18 +11,18 @@ other. Nothing is ever re-tokenised: the ids in the tree are the truth, and text
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ntp_studio.core.decoding import Chain, Context, Scores, Trace
-from ntp_studio.core.decoding.draw import RandomStream, StreamPlace, choose
+from ntp_studio.core.decoding import Chain, Context, Trace
+from ntp_studio.core.decoding.draw import Luck, RandomStream, StreamPlace, choose
 from ntp_studio.core.frames import build_frame, candidates_of
 from ntp_studio.core.lexicon import Lexicon
 from ntp_studio.core.model import LanguageModel, Reading
+from ntp_studio.core.places import Places
 from ntp_studio.core.tokens import same_vocabulary
 from ntp_studio.core.tree import Node, Tree
 from ntp_studio.core.types import (
@@ -30,15 +30,18 @@ from ntp_studio.core.types import (
     Candidate,
     ContextFull,
     DecodingSettings,
+    DrawReport,
     Origin,
     PageToken,
+    SettingError,
     StepFrame,
     StopReason,
     StudioError,
+    Taken,
     TokenScore,
 )
 
-LOGITS_KEPT = 64 * 2**20  # bytes of logits of recent places kept, so that going back costs no forward
+PAST_KEPT = 64  # places that a stage's picture of its own past goes back
 
 
 class Session:
@@ -49,14 +52,13 @@ class Session:
     ) -> None:
         self.model = model
         self.top = top
-        self.decoding = decoding or DecodingSettings()
-        self._chain = Chain.of(self.decoding)
+        self.pictures = False  # whether frames are to carry what the stages drew of their rules
+        self.set_decoding(decoding or DecodingSettings())
         self._stream = RandomStream(model.tokens.vocab_size)
-        self._lexicon = Lexicon(model.tokens, lambda: self.model.eos_ids)
+        self.lexicon = Lexicon(model.tokens, lambda: self.model.eos_ids)
         self._first = StreamPlace(seed)  # for the first token after the prompt
         self.tree = Tree()
-        self._logits: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
-        self._scores: tuple[int, Scores] | None = None  # of the place last looked at, with its ranking
+        self._places = Places()
         self._untold: Reading | None = None  # of the prompt, until a frame has told what it cost
 
     # -- the text
@@ -152,9 +154,8 @@ class Session:
         for token_id, added, score in zip(ids, template, scores, strict=True):
             nodes.append(Node(len(nodes), nodes[-1] if nodes else None, token_id, "prompt", score, template=added))
         self.tree = Tree(nodes)
-        self._logits.clear()
-        self._scores = None
-        self._remember(nodes[-1].id, reading)
+        self._places = Places()
+        self._places.keep(nodes[-1].id, reading.logits)
         self._untold = reading
 
     def encode(self, text: str, *, chat: bool = False) -> tuple[list[int], list[bool]]:
@@ -199,6 +200,7 @@ class Session:
                 f"The context is full: this model holds {self.model.info.context_length:,} tokens. Go back or restart."
             )
         luck = self._luck_at(here)
+        forced = origin == "forced"
         # Before the text grows: what stateful stages learn from this token depends on the distribution here.
         state = self.trace().following(choice.token.id) if self._chain.stateful else here.state
         child = self.tree.grow(choice.token.id, origin)
@@ -207,6 +209,7 @@ class Session:
             child.score = TokenScore(choice.logprob, choice.rank, frame.entropy_bits)
             child.processed_probability = choice.processed_probability
             child.taken_at, child.taken_with = luck, self.decoding
+            child.draw = None if forced else frame.draw
             # One draw further for every token, so that luck does not depend on what was forced, cut or looked at.
             child.luck = luck.following
             child.state = state
@@ -236,6 +239,7 @@ class Session:
 
     def set_decoding(self, decoding: DecodingSettings) -> None:
         """Raises SettingError, and changes nothing, if a stage refuses its numbers."""
+        _check_needle(decoding.needle)
         self._chain = Chain.of(decoding)
         self.decoding = decoding
 
@@ -244,6 +248,11 @@ class Session:
         self._first = StreamPlace(seed)
         if self.tree.ids:
             self.tree.here.seeded = self._first
+
+    def move_needle(self, u: float | None) -> None:
+        """Put the dart's needle at u in [0, 1) for the token after this place; None gives it back to the seed."""
+        _check_needle(u)
+        self.tree.here.needle = u
 
     # -- other weights
 
@@ -271,11 +280,11 @@ class Session:
             reading = model.read(ids, score_from=1, progress=progress, cancelled=cancelled)
         self.model = model
         self.tree.forget_scores()
-        self._logits.clear()
-        self._scores = self._untold = None
+        self._places = Places()
+        self._untold = None
         if reading is not None:
             self._take_scores(reading)
-            self._remember(self.tree.line[-1].id, reading)
+            self._places.keep(self.tree.line[-1].id, reading.logits)
 
     def complete_scores(
         self,
@@ -318,12 +327,13 @@ class Session:
         """
         started = time.perf_counter()
         node = self.tree.here
-        scores, reading = self._scores_here(progress, cancelled)
+        scores, reading = self._places.scores(self.model, node.id, self.tree.ids, progress, cancelled)
         if reading is None and self._untold is not None and node is self.tree.prompt[-1]:
             reading, self._untold = self._untold, None
             started -= reading.model_ms / 1000
         trace = self._chain.run(scores, self._context())
-        token_id, draw = choose(trace.result, self.decoding.method, self._stream, self._luck_at(node))
+        luck = Luck(self.luck, node.needle, self.decoding.needle)
+        token_id, draw = choose(trace.result, self.decoding.method, self._stream, luck)
         return build_frame(
             self.model,
             trace,
@@ -337,21 +347,47 @@ class Session:
             model_ms=reading.model_ms if reading else 0.0,
             note=reading.note if reading else "",
             started=started,
+            noise=self.noise(),
+            taken=self._taken_here(draw),
+            pictures=self.pictures,
         )
+
+    @property
+    def luck(self) -> StreamPlace:
+        """The place in the random stream that decides here."""
+        return self._luck_at(self.tree.here)
+
+    def noise(self) -> NDArray[np.float32] | None:
+        """The race's noise here, shape [V], read only; None where no race is run."""
+        return self._stream.noise(self.luck) if self.decoding.method == "race" else None
+
+    def _taken_here(self, draw: DrawReport) -> Taken | None:
+        """What was taken at this place when the text went on from it; `draw` is what is drawn now."""
+        child = self.tree.here.ahead
+        if child is None:
+            return None
+        token = self.model.tokens.token(child.token_id)
+        if child.taken_with is None:
+            return Taken(token, child.origin)
+        changed = child.draw is not None and not _same_draw(child.draw, draw)
+        if child.taken_with is not self.decoding:
+            # By what acts: the window also lists stages that are off, with values that do not matter.
+            changed = changed or Chain.of(child.taken_with).stages != self._chain.stages
+        return Taken(token, child.origin, child.draw, child.processed_probability, child.taken_with, changed)
 
     def prepare(self) -> None:
         """Draw the noise that the next place will need, in the time before it is asked for. It changes nothing."""
         if self.decoding.method == "race" and self.tree.ids:
-            self._stream.noise(self._luck_at(self.tree.here).following)
+            self._stream.noise(self.luck.following)
 
     def logits(self) -> NDArray[np.float32]:
         """The model's logits at this place, float32 [V]; read only."""
-        self._scores_here()
-        return self._logits[self.tree.here.id]
+        return self._places.logits(self.model, self.tree.here.id, self.tree.ids)
 
     def trace(self) -> Trace:
         """One run of the chain at this place, every stage with what it left."""
-        return self._chain.run(self._scores_here()[0], self._context())
+        scores, _ = self._places.scores(self.model, self.tree.here.id, self.tree.ids)
+        return self._chain.run(scores, self._context())
 
     def _context(self) -> Context:
         """What the stages may know at this place."""
@@ -359,10 +395,16 @@ class Session:
         return Context(
             self.tree.ids,
             self.tree.prompt_length,
-            vocabulary=self._lexicon,
-            coin=self._luck_at(here).coin,
+            vocabulary=self.lexicon,
+            coin=self.luck.coin,
             state=here.state,
+            past=self._past,
         )
+
+    def _past(self, name: str) -> list[tuple[float, ...]]:
+        """What a stage knew at the last places before this one, the oldest first."""
+        nodes = self.tree.line[max(0, self.place - 1 - PAST_KEPT) : self.place - 1]
+        return [node.state[name] for node in nodes if name in node.state]
 
     def find(self, query: str, limit: int = 50) -> tuple[tuple[Candidate, ...], int]:
         """Vocabulary entries containing `query` with their figures here, whole matches first, then the likeliest;
@@ -373,32 +415,22 @@ class Session:
         wanted = query.replace("·", " ").strip().casefold()
         whole = {i for i in found if self.model.tokens.token(i).text.strip().casefold() == wanted}
         found.sort(key=lambda i: (i not in whole, -logits[i], i))
-        return candidates_of(self.model, trace, np.array(found[:limit], dtype=np.int64)), len(found)
-
-    def _scores_here(
-        self,
-        progress: Callable[[int, int], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> tuple[Scores, Reading | None]:
-        node_id = self.tree.here.id
-        if self._scores is not None and self._scores[0] == node_id:
-            return self._scores[1], None
-        reading = None
-        logits = self._logits.get(node_id)
-        if logits is None:
-            reading = self.model.read(self.tree.ids, progress=progress, cancelled=cancelled)
-            logits = self._remember(node_id, reading)
-        else:
-            self._logits.move_to_end(node_id)
-        scores = Scores.of(logits)
-        self._scores = node_id, scores
-        return scores, reading
-
-    def _remember(self, node_id: int, reading: Reading) -> NDArray[np.float32]:
-        self._logits[node_id] = reading.logits
-        while len(self._logits) > max(2, LOGITS_KEPT // reading.logits.nbytes):
-            self._logits.popitem(last=False)
-        return reading.logits
+        ids = np.array(found[:limit], dtype=np.int64)
+        return candidates_of(self.model, trace, ids, noise=self.noise()), len(found)
 
     def _luck_at(self, node: Node) -> StreamPlace:
         return node.seeded or node.luck or self._first
+
+
+def _check_needle(u: float | None) -> None:
+    if u is not None and not 0 <= u < 1:
+        raise SettingError(f"The needle must stand at a number from 0 up to, not including, 1, not at {u:g}.")
+
+
+def _same_draw(then: DrawReport, now: DrawReport) -> bool:
+    """Whether the same luck decides: the seed's draw for a race, the needle's place for a dart."""
+    if then.method != now.method:
+        return False
+    if then.method == "dart":
+        return then.u == now.u
+    return then.method == "greedy" or (then.seed, then.position) == (now.seed, now.position)

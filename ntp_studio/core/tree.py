@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ntp_studio.core.decoding.context import State
 from ntp_studio.core.decoding.draw import StreamPlace
-from ntp_studio.core.types import DecodingSettings, Origin, StudioError, TokenScore
+from ntp_studio.core.types import DecodingSettings, DrawReport, Origin, StudioError, TokenScore
 
 
 @dataclass(slots=True, eq=False)
@@ -19,8 +19,9 @@ class Node:
     """One token of the tree. `score` is how it fared in the distribution it was taken from (None: it had no context),
     `taken_at` and `taken_with` the stream's place and the settings then (None: it is the prompt's), and `luck` the
     stream's place for the token after it (None, inside the prompt: the stream's beginning). `seeded` is where a person
-    began another stream here; it goes before `luck` and stays until a restart. `state` is what the stateful stages knew
-    once this token was taken."""
+    began another stream here; it goes before `luck` and stays until a restart, as does `needle`, where a person put the
+    dart's needle for the token after it. `state` is what the stateful stages knew once this token was taken, and `draw`
+    how it was drawn (None: it was not)."""
 
     id: int
     parent: Node | None
@@ -33,6 +34,8 @@ class Node:
     seeded: StreamPlace | None = None
     taken_at: StreamPlace | None = None
     taken_with: DecodingSettings | None = None
+    draw: DrawReport | None = None
+    needle: float | None = None
     state: State = field(default_factory=dict)
     children: list[Node] = field(default_factory=list)
     ahead: Node | None = None  # the continuation on the line, when there is one
@@ -129,7 +132,7 @@ class Tree:
     def restart(self) -> None:
         """Back to the prompt alone. What was there stays in the tree: taking the same first token brings it back."""
         for node in self.nodes:
-            node.seeded = None
+            node.seeded = node.needle = None
         if self.prompt:
             self.prompt[-1].ahead = None
         for node, following in itertools.pairwise(self.prompt):

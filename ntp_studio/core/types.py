@@ -11,8 +11,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ntp_studio.core.pictures import Picture, Span
+
 Origin = Literal["prompt", "drawn", "forced"]
 Method = Literal["greedy", "race", "dart"]
+Needle = Literal["seed", "moved", "held"]
 StopReason = Literal["steps", "eos", "stop", "context", "error"]
 DEFAULT_SEED = 42
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
@@ -45,7 +48,12 @@ class SettingError(StudioError):
 
 
 class NoTokenAllowed(StudioError):
-    """Bans have removed every token; the message names the stage that removed the last."""
+    """Bans have removed every token; the message names the stage that removed the last. `stages` are the reports of the
+    chain up to it."""
+
+    def __init__(self, message: str, stages: tuple[StageReport, ...] = ()) -> None:
+        super().__init__(message)
+        self.stages = stages
 
 
 class Cancelled(StudioError):
@@ -81,6 +89,7 @@ class Candidate:
 
     `rank` is the model's, from 1. `processed_probability` is 0 for a cut token, and `cut_by` names the stage that cut
     it with `reason` in words. `probability = exp(logit - StepFrame.log_normalizer)`; likewise for the processed pair.
+    `noise` is its q ~ Exp(1) in the race at this place; NaN where no race is run.
     """
 
     token: TokenText
@@ -92,10 +101,18 @@ class Candidate:
     processed_logit: float = -math.inf
     cut_by: str | None = None
     reason: str = ""
+    noise: float = math.nan
 
     @property
     def surprisal_bits(self) -> float:
         return -self.logprob / math.log(2)
+
+    @property
+    def waiting_time(self) -> float:
+        """Its time in the race, q/p after decoding: the smallest wins. Infinite for a cut token."""
+        if self.processed_probability > 0:
+            return self.noise / self.processed_probability
+        return math.nan if math.isnan(self.noise) else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +122,8 @@ class StageReport:
     `mass` is the share of the distribution entering the stage that it kept; `threshold` is its cut in words
     (`p ≥ 0.0105`), empty when it cuts nothing, and `limit` the number behind it. `facts` are further numbers by name,
     for its drawing (XTC's coin, mirostat's μ). `resting` is true where another stage takes its place or has already
-    chosen; `threshold` then says which.
+    chosen; `threshold` then says which. `pictures` are drawn only where a view asks for them (`Session.drawing`), and
+    `spans` are stretches of the text that the stage speaks of.
     """
 
     name: str
@@ -118,27 +136,49 @@ class StageReport:
     limit: float | None = None
     facts: tuple[tuple[str, float], ...] = ()
     resting: bool = False
+    pictures: tuple[Picture, ...] = ()
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DrawReport:
     """How the token was chosen: `greedy`; `race` (least waiting time q/p wins, as torch.multinomial does); or `dart`
-    (the probabilities lie end to end, most likely first, and `u` in [0, 1) falls on one of them)."""
+    (the probabilities lie end to end, most likely first, and `u` in [0, 1) falls on one of them).
+
+    `needle` says where u comes from: the seed, a person who moved it at this place, or one who holds it at every place.
+    """
 
     method: Method
     seed: int
     position: int  # how many draws the stream had given before this one
     time: float = math.nan  # the winner's waiting time q/p, for the race
     u: float = math.nan  # for the dart
+    needle: Needle = "seed"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The token that was taken at a place when the text went on from there, and how. `draw` is None for a token that
+    was forced or belongs to the prompt. `probability` is the one after decoding then; `decoding` the settings then,
+    None for the prompt's; `changed` tells whether they or the luck are others now."""
+
+    token: TokenText
+    origin: Origin
+    draw: DrawReport | None = None
+    probability: float | None = None
+    decoding: DecodingSettings | None = None
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StepFrame:
     """The distribution at one place in the text, the token chosen from it, and what it cost.
 
-    `candidates` are the model's most likely tokens, by rank, and always contain `choice`'s token. The others number
-    `vocab_size - len(candidates)` and hold `tail_probability` (model) and `processed_tail_probability` (decoding).
-    `origin` tells whether `choice` is what the draw gives here or was forced by a person.
+    `candidates` are the model's most likely tokens, by rank, and always contain those of `choice` and `taken`. The
+    others number `vocab_size - len(candidates)` and hold `tail_probability` (model) and `processed_tail_probability`
+    (decoding). `origin` tells whether `choice` is what the draw gives here or was forced by a person. `taken` is what
+    was taken here before, where the text goes on on the page. `arrivals` are the first of the whole vocabulary to
+    arrive in the race, in their order, listed among the candidates or not; empty where no race is run.
     """
 
     step: int  # 1 is the first token after the prompt, 0 is a place inside the prompt
@@ -162,10 +202,33 @@ class StepFrame:
     model_ms: float
     step_ms: float
     note: str = ""  # what a person should know, e.g. that the context was recomputed
+    taken: Taken | None = None
+    arrivals: tuple[Candidate, ...] = ()
 
     @property
     def others(self) -> int:
         return self.vocab_size - len(self.candidates)
+
+
+@dataclass(frozen=True, slots=True)
+class StoryLine:
+    """What one stage did to one token, in `words` with numbers. `before` and `after` are its probabilities in the
+    distributions that entered and left the stage (0: not there)."""
+
+    stage: str  # its name; "model" for the beginning, "draw" for the end
+    label: str
+    effect: Literal["model", "kept", "changed", "cut", "gone", "resting", "draw"]
+    words: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One token's way through the chain: the model's figures, each active stage in order, and the draw."""
+
+    candidate: Candidate
+    lines: tuple[StoryLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +314,11 @@ class StageSetting:
 
 @dataclass(frozen=True, slots=True)
 class DecodingSettings:
-    """The chain in its order, and how a token is chosen at its end. No stage is on unless it is listed and enabled."""
+    """The chain in its order, and how a token is chosen at its end. No stage is on unless it is listed and enabled.
+
+    `needle` holds the dart at this place in [0, 1) for every draw; None leaves it to the seed.
+    """
 
     stages: tuple[StageSetting, ...] = ()
     method: Method = "race"
+    needle: float | None = None

@@ -19,14 +19,14 @@ import socket
 import sys
 from collections.abc import Sequence
 from types import FrameType, TracebackType
+from typing import Any
 
 import platformdirs
 
+from ntp_studio import preset_files
 from ntp_studio import settings as settings_file
 from ntp_studio.arguments import window_parser
-from ntp_studio.core.decoding import settings_from_names
-from ntp_studio.core.decoding.stages import SHOWN
-from ntp_studio.core.types import DecodingSettings, SettingError
+from ntp_studio.core.types import DecodingSettings, StudioError
 from ntp_studio.settings import Settings
 from ntp_studio.ui.display import require_display
 
@@ -50,6 +50,8 @@ from ntp_studio.engine import Engine
 from ntp_studio.ui.bridge import Bridge
 from ntp_studio.ui.controller import Controller
 from ntp_studio.ui.main_window import MainWindow
+from ntp_studio.ui.on_top import OnTop
+from ntp_studio.ui.session_controller import is_saved_text
 from ntp_studio.ui.style import apply_style
 from ntp_studio.ui.theme import Theme
 
@@ -73,8 +75,14 @@ class Studio(QObject):
         self.engine = Engine(self._post)
         self.bridge = Bridge(self._deliver, self)
         self._font_size = app.font().pointSizeF()
+        self._wanted_zoom = settings.zoom
+        self._zooming = QTimer(self)
+        self._zooming.setSingleShot(True)
+        self._zooming.setInterval(40)
+        self._zooming.timeout.connect(self._apply_zoom)
         self.controller = Controller(self.window, self.engine, settings)
         self.controller.zoomed.connect(self._zoom)
+        self.controller.presets.saved.connect(self._save_now)
         self.controller.begin()
         self.window.closing.connect(self.shutdown)
 
@@ -90,13 +98,47 @@ class Studio(QObject):
 
     @Slot(float)
     def _zoom(self, zoom: float) -> None:
-        font = self.app.font()
-        if abs(font.pointSizeF() - self._font_size * zoom) > 0.01:
-            font.setPointSizeF(self._font_size * zoom)
-            self.app.setFont(font)
-            self.theme.changed.emit()  # every widget sets its own fonts anew
-            if self.window.isVisible():  # at the start the columns are as they were left
-                self.window.make_room(zoom)
+        """Several presses of the key are one change, and what is half laid out is not shown."""
+        self._wanted_zoom = zoom
+        if self.window.isVisible():
+            self._zooming.start()
+        else:
+            self._apply_zoom()
+
+    @Slot()
+    def _apply_zoom(self) -> None:
+        zoom, font = self._wanted_zoom, self.app.font()
+        if abs(font.pointSizeF() - self._font_size * zoom) <= 0.01:
+            return
+        self.window.setUpdatesEnabled(False)
+        font.setPointSizeF(self._font_size * zoom)
+        self.app.setFont(font)
+        self.theme.changed.emit()  # every widget sets its own fonts anew
+        if self.window.isVisible():  # at the start the columns are as they were left
+            self.window.make_room(zoom)
+        QTimer.singleShot(0, self._show_again)
+
+    @Slot()
+    def _show_again(self) -> None:
+        self.window.setUpdatesEnabled(True)
+
+    @Slot(object)
+    def _save_now(self, settings: Settings) -> None:
+        """What a person has made is on the disk at once, whatever happens to the program later."""
+        problem = self._write(settings)
+        if problem:
+            words = self.tr("The preset is kept for now, but could not be written to the disk ({0}).")
+            self.window.notice.show_text(words.format(problem))
+
+    def _write(self, settings: Settings) -> str:
+        """Save the settings where they are a person's own; returns what went wrong, "" for nothing."""
+        if self._remember:
+            try:
+                settings_file.save(settings)
+            except (OSError, ValueError) as error:  # ValueError for what no file can hold
+                log.warning("The settings could not be saved: %s", error)
+                return str(getattr(error, "strerror", None) or error)
+        return ""
 
     @Slot()
     def start(self) -> None:
@@ -116,11 +158,7 @@ class Studio(QObject):
         self.window.hide()
         self.bridge.close()
         ended = self.engine.stop(JOIN_SECONDS)
-        if self._remember:
-            try:
-                settings_file.save(settings)
-            except OSError as error:
-                log.warning("The settings could not be saved: %s", error)
+        self._write(settings)
         if not ended:
             log.error("The worker did not end within %s s", JOIN_SECONDS)
             logging.shutdown()
@@ -147,9 +185,11 @@ def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApp
     app.setWindowIcon(QIcon(str(assets.folder("icons") / "ntp-studio.svg")))
     remember = settings is None
     chosen = settings_file.load() if settings is None else settings
-    changes = {"theme": options.theme, "seed": options.seed}
-    if options.settings or options.greedy:
-        changes["decoding"] = _decoding(options)
+    session, models = _to_open(options)
+    on_top = OnTop(options, chosen.presets, session) if session else None
+    changes: dict[str, Any] = {"theme": options.theme}
+    if on_top is None:  # else what is asked for waits for the text
+        changes |= {"seed": options.seed, "decoding": _decoding(options, chosen)}
     for name in ("device", "dtype"):
         if getattr(options, name) != "auto":
             changes[name] = getattr(options, name)
@@ -161,27 +201,43 @@ def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApp
         window.text.set_prompt_text(options.prompt, options.chat)
         studio.controller.set_prompt(options.prompt, options.chat)
         window.notice.clear()
-    if options.model:
-        studio.controller.open_model(options.model[0])
+    if on_top is not None:
+        on_top.wait(studio.controller)
+        studio.engine.send(m.OpenSession(session))
+    elif models:
+        studio.controller.open_model(models[0])
     QTimer.singleShot(0, studio.start)
     return app, window
 
 
-def _decoding(options: argparse.Namespace) -> DecodingSettings:
-    """What `--set` and `--greedy` ask for. Raises SettingError, also for what the window has no control for yet: it
-    would be dropped in silence at the first change."""
-    asked = dict(options.settings)
-    settings = settings_from_names(asked, greedy=options.greedy)
-    controls = {p.name for stage in SHOWN.values() for p in stage.parameters if not p.advanced}
-    if missing := sorted(set(asked) - controls):
-        raise SettingError(f"The window has no control for {', '.join(missing)} yet; ntp-studio inspect takes it.")
-    return settings
+def _decoding(options: argparse.Namespace, settings: Settings) -> DecodingSettings | None:
+    """What the options ask for, None to go on with what was remembered. Raises SettingError, as for a bad number, and
+    StudioError for a preset that is not to be had."""
+    return preset_files.asked_for(options, settings.presets, settings.decoding)
+
+
+def _to_open(options: argparse.Namespace) -> tuple[str, list[str]]:
+    """The saved text to go on with ("" for none), and the models named.
+
+    Raises:
+        StudioError: a saved text together with what it brings along.
+    """
+    models = list(options.model or ())
+    if options.file is None:
+        return "", models
+    if not is_saved_text(options.file):
+        return "", [options.file, *models]
+    if models or options.prompt is not None or options.chat:
+        raise StudioError("A saved text brings its own model and prompt; leave out --model, --prompt and --chat.")
+    if (options.device, options.dtype) != ("auto", "auto"):
+        raise StudioError("A saved text is opened in the precision it was written in; leave out --device and --dtype.")
+    return os.path.abspath(options.file), []
 
 
 def with_default(options: argparse.Namespace) -> argparse.Namespace:
     """Where no model is named, the bundled one, with a beginning to go on from: there is something to see at once."""
     bundled = assets.bundled_model()
-    if not options.model and bundled is not None:
+    if not options.model and options.file is None and bundled is not None:
         options.model = [str(bundled)]
         if options.prompt is None:
             options.prompt = DEFAULT_PROMPT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
@@ -21,10 +21,12 @@ from ntp_studio.ui.candidate_text import (
     stage_label,
 )
 from ntp_studio.ui.chart_rows import Listing
+from ntp_studio.ui.draw_overlay import Draws
 from ntp_studio.ui.panel_labels import mono_like
 from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.typing_guard import claims_escape
 
-RANK, TOKEN, AFTER, MODEL, ID, CUT, LOGPROB, BYTES = range(8)
+RANK, TOKEN, AFTER, MODEL, ID, CUT, LOGPROB, BYTES, DRAWN = range(9)
 # The names of the figures in files, much as `inspect --json` has them; not translated, since programs read them.
 TSV_HEADINGS = ("rank", "token", "processed_percent", "percent", "id", "cut_by", "logprob", "bytes")
 LEAST_TOKEN = 10  # characters
@@ -49,7 +51,9 @@ class CandidateModel(QAbstractTableModel):
             self.tr("cut by"),
             self.tr("log-prob (nat)"),
             self.tr("bytes"),
+            self.tr("drawn"),
         )
+        self._draws: Draws | None = None
 
     def set_font(self, font: QFont) -> None:
         """Take the fixed-width font at this size."""
@@ -61,6 +65,26 @@ class CandidateModel(QAbstractTableModel):
         self._listing = listing
         self._frame = frame
         self.endResetModel()
+
+    @property
+    def draws(self) -> Draws | None:
+        return self._draws
+
+    def show_draws(self, draws: Draws | None) -> None:
+        """How often each token came up in many draws."""
+        self._draws = draws
+        last = self.rowCount() - 1
+        if last >= 0:
+            self.dataChanged.emit(self.index(0, DRAWN), self.index(last, DRAWN))
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, DRAWN, DRAWN)
+
+    def _drawn(self, candidate: Candidate | None) -> int:
+        """0 where nothing was drawn; of the others, what the listed ones leave."""
+        if self._draws is None:
+            return 0
+        if candidate is not None:
+            return self._draws.times.get(candidate.token.id, 0)
+        return self._draws.count - self._draws.of_candidates(tuple(c.token.id for c in self._listing.candidates))
 
     @property
     def any_cut(self) -> bool:
@@ -97,12 +121,14 @@ class CandidateModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
+            if section == DRAWN and self._draws is not None:
+                return self.tr("of {count}").format(count=number(self._draws.count))
             return self._headers[section]
         return self._alignment(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
 
     @staticmethod
     def _alignment(column: int) -> Qt.AlignmentFlag:
-        right = column in (RANK, AFTER, MODEL, LOGPROB, ID)
+        right = column in (RANK, AFTER, MODEL, LOGPROB, ID, DRAWN)
         return (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
@@ -131,7 +157,10 @@ class CandidateModel(QAbstractTableModel):
                 TOKEN: others_label(listing.outside),
                 AFTER: percent(listing.processed_tail_probability),
                 MODEL: percent(listing.tail_probability),
+                DRAWN: number(self._drawn(None)) if self._draws is not None else "",
             }.get(column, "")
+        if column == DRAWN:
+            return number(self._drawn(candidate)) if self._draws is not None else ""
         if column == RANK:
             return number(candidate.rank)
         if column == TOKEN:
@@ -151,7 +180,8 @@ class CandidateModel(QAbstractTableModel):
 
     def tsv(self, rows: list[int]) -> str:
         """Those rows with a heading, tab-separated; figures unrounded, for a spreadsheet or a notebook."""
-        lines = ["\t".join(TSV_HEADINGS)]
+        counts = self._draws is not None
+        lines = ["\t".join((*TSV_HEADINGS, "drawn") if counts else TSV_HEADINGS)]
         for row in rows:
             c = self.candidate(row)
             if c is None:
@@ -174,7 +204,7 @@ class CandidateModel(QAbstractTableModel):
                     f"{c.logprob:.6g}",
                     c.token.bytes.hex(" ").upper(),
                 ]
-            lines.append("\t".join(values))
+            lines.append("\t".join([*values, str(self._drawn(c))] if counts else values))
         return "\n".join(lines) + "\n"
 
 
@@ -183,12 +213,14 @@ class CandidateTable(QTableView):
 
     force_requested = Signal(int)
     row_selected = Signal(int)  # token id
+    left = Signal()  # Esc
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("candidate_table")
         self.setAccessibleName(self.tr("Next-token candidates, as a table"))
         self._theme = theme
+        self.keeps_escape = False  # as in the chart
         self._model = CandidateModel(theme, self)
         self.setModel(self._model)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -204,8 +236,10 @@ class CandidateTable(QTableView):
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
+        header.moveSection(DRAWN, header.visualIndex(MODEL))  # beside what was to be expected
         self._own_width, self._fitting = False, True
         header.sectionResized.connect(self._section_resized)
+        self.setColumnHidden(DRAWN, True)
         self.selectionModel().currentRowChanged.connect(self._current_changed)
         theme.changed.connect(self._restyle)
         self._restyle()
@@ -219,6 +253,12 @@ class CandidateTable(QTableView):
         self.setColumnHidden(CUT, not self._model.any_cut)
         self._fit_token()
 
+    def show_draws(self, draws: Draws | None) -> None:
+        """A column more while there are draws to tell of."""
+        self._model.show_draws(draws)
+        self.setColumnHidden(DRAWN, draws is None)
+        self._fit_token()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_token()
@@ -227,7 +267,7 @@ class CandidateTable(QTableView):
         """The whole token where there is room for it beside the figures up to the id; the rest is scrolled to."""
         if self._own_width:
             return
-        shown = (c for c in (RANK, AFTER, MODEL, ID, CUT) if not self.isColumnHidden(c))
+        shown = (c for c in (RANK, AFTER, DRAWN, MODEL, ID, CUT) if not self.isColumnHidden(c))
         room = self.viewport().width() - sum(self.columnWidth(column) for column in shown)
         least = QFontMetrics(mono_like(self.font())).horizontalAdvance("8" * LEAST_TOKEN)
         self._fitting = True
@@ -250,6 +290,9 @@ class CandidateTable(QTableView):
         rows = sorted({i.row() for i in self.selectionModel().selectedRows()})
         QGuiApplication.clipboard().setText(self._model.tsv(rows or list(range(self._model.rowCount()))))
 
+    def event(self, event: QEvent) -> bool:
+        return (getattr(self, "keeps_escape", False) and claims_escape(event)) or super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copy()
@@ -257,6 +300,9 @@ class CandidateTable(QTableView):
             candidate = self._model.candidate(self.currentIndex().row())
             if candidate is not None:
                 self.force_requested.emit(candidate.token.id)
+        elif event.key() == Qt.Key.Key_Escape:
+            self.clearSelection()
+            self.left.emit()
         elif event.key() in (
             Qt.Key.Key_Up,
             Qt.Key.Key_Down,
@@ -279,9 +325,10 @@ class CandidateTable(QTableView):
         """Widths for typical contents; a person may drag them."""
         metrics = QFontMetrics(mono_like(self.font()))
         self._fitting = True
-        characters = {RANK: 2, TOKEN: LEAST_TOKEN, AFTER: 6, MODEL: 6, ID: 6, CUT: 7, LOGPROB: 7, BYTES: 16}
+        characters = {RANK: 2, TOKEN: LEAST_TOKEN, AFTER: 6, MODEL: 6, ID: 6, CUT: 7, LOGPROB: 7, BYTES: 16, DRAWN: 6}
         for column, count in characters.items():
-            heading = QFontMetrics(self.font()).horizontalAdvance(self._model.headings[column])
+            title = self._model.headings[column]
+            heading = QFontMetrics(self.font()).horizontalAdvance(self.tr("of 1,000") if column == DRAWN else title)
             self.setColumnWidth(column, max(metrics.horizontalAdvance("8") * count, heading) + 12)
         self._fitting = False
         self.verticalHeader().setDefaultSectionSize(metrics.height() + 9)

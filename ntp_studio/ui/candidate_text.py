@@ -10,39 +10,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication
 
-from ntp_studio.core.types import Candidate, DrawReport, Origin, StepFrame
-
-# What people call a stage, by the name it has in settings and reports. A stage that is not listed keeps its own name.
-STAGE_LABELS = {
-    "temperature": "temperature",
-    "dynamic_temperature": "dynamic temperature",
-    "quadratic": "quadratic smoothing",
-    "top_k": "top-k",
-    "top_p": "top-p",
-    "min_p": "min-p",
-    "typical": "typical-p",
-    "typical_p": "typical-p",
-    "epsilon": "epsilon",
-    "epsilon_cutoff": "epsilon",
-    "eta": "eta",
-    "eta_cutoff": "eta",
-    "top_h": "top-H",
-    "top_n_sigma": "top-nσ",
-    "top_nsigma": "top-nσ",
-    "top_a": "top-a",
-    "tfs": "tail-free",
-    "tfs_z": "tail-free",
-    "tail_free": "tail-free",
-    "xtc": "XTC",
-    "dry": "DRY",
-    "mirostat": "mirostat",
-    "no_repeat_ngram": "no-repeat n-gram",
-    "no_repeat_ngram_size": "no-repeat n-gram",
-    "min_new_tokens": "minimum length",
-    "logit_bias": "logit bias",
-    "bad_words": "ban",
-    "ban": "ban",
-}
+from ntp_studio.core.decoding import STAGES
+from ntp_studio.core.types import Candidate, DrawReport, Origin, StepFrame, Taken
 
 DASH = "—"
 MINUS = "−"
@@ -51,7 +20,12 @@ _WHOLE = 1.0 - 1e-9
 
 
 def stage_label(name: str) -> str:
-    return STAGE_LABELS.get(name, name)
+    """What people call a stage, as it stands within a sentence; a stage that is not known keeps its own name."""
+    stage = STAGES.get(name)
+    if stage is None:
+        return name
+    label = stage.label
+    return label[0].lower() + label[1:] if label[1:2].islower() else label  # DRY and XTC stay as they are
 
 
 def number(value: int) -> str:
@@ -108,14 +82,8 @@ def hex_bytes(data: bytes, limit: int = 12) -> str:
     return f"{shown} …" if len(data) > limit else shown
 
 
-def arithmetic(logit: float, log_normalizer: float, probability: float) -> str:
-    """`e^(17.520 − 19.333) = 16.3%`, or `e^(9.00004 − 9.00000) > 99.9%`.
-
-    With as many decimals, at least three, as whoever checks it needs to come out at the same figure.
-    """
-    result = percent(probability)
-    if not (math.isfinite(logit) and math.isfinite(log_normalizer)):
-        return result
+def _terms(logit: float, log_normalizer: float, result: str) -> tuple[str, str]:
+    """Both numbers with as many decimals, at least three, as whoever checks the percentage needs to come out at it."""
     for decimals in range(3, 17):
         left, right = f"{logit:.{decimals}f}", f"{log_normalizer:.{decimals}f}"
         # Decimal figures subtracted as they stand: a float difference has digits that nobody sees.
@@ -124,11 +92,27 @@ def arithmetic(logit: float, log_normalizer: float, probability: float) -> str:
             break
     else:
         left, right = f"{logit:.3f}", f"{log_normalizer:.3f}"
-    left, right = left.replace("-", MINUS), right.replace("-", MINUS)
+    return left.replace("-", MINUS), right.replace("-", MINUS)
+
+
+def arithmetic(logit: float, log_normalizer: float, probability: float) -> str:
+    """`e^(17.520 − 19.333) = 16.3%`, or `e^(9.00000 − 9.00004) > 99.9%`."""
+    result = percent(probability)
+    if not (math.isfinite(logit) and math.isfinite(log_normalizer)):
+        return result
+    left, right = _terms(logit, log_normalizer, result)
     if right.startswith(MINUS):
         right = f"({right})"
     sign = f"{result[0]} {result[1:]}" if result[0] in "<>" else f"= {result}"
     return f"e^({left} {MINUS} {right}) {sign}"
+
+
+def normalizer_explained(logit: float, log_normalizer: float, probability: float) -> str:
+    """What is subtracted in `arithmetic`, with the figure that it has there; nothing where it is not known."""
+    if not (math.isfinite(logit) and math.isfinite(log_normalizer)):
+        return ""
+    figure = _terms(logit, log_normalizer, percent(probability))[1]
+    return QCoreApplication.translate("CandidateText", "{figure} = ln Σ e^logit, over all tokens").format(figure=figure)
 
 
 def cut_label(candidate: Candidate) -> str:
@@ -142,21 +126,57 @@ def processed_percent(candidate: Candidate) -> str:
     return DASH if candidate.cut_by is not None else percent(candidate.processed_probability)
 
 
+def needle_figure(u: float) -> str:
+    """Where the needle stands, `0.570`; never `1.000`, where it cannot be."""
+    return f"{min(u, 0.9994):.3f}"
+
+
+def plain_figure(value: float) -> str:
+    """Four significant figures, as the arithmetic of a draw shows them."""
+    return f"{value:.4g}" if math.isfinite(value) else DASH
+
+
 def choice_caption(draw: DrawReport, origin: Origin, in_prompt: bool = False) -> str:
     """How the token was chosen, up to the arrow: `race · seed 42 · draw 6`. Inside the prompt nothing is drawn: there
     it says what would be."""
     translate = QCoreApplication.translate
     if origin == "forced":
         return translate("CandidateText", "forced by you")
+    by_hand = draw.method == "dart" and draw.needle != "seed"
     if in_prompt:
         if draw.method == "greedy":
             return translate("CandidateText", "in the prompt: greedy would take")
+        if by_hand:
+            return translate("CandidateText", "in the prompt: needle at {u}").format(u=needle_figure(draw.u))
         return translate("CandidateText", "in the prompt: seed {seed} would draw").format(seed=draw.seed)
     if draw.method == "greedy":
         return translate("CandidateText", "greedy: the most likely")
-    return translate("CandidateText", "race · seed {seed} · draw {number}").format(
-        seed=draw.seed, number=number(draw.position + 1)
-    )
+    if by_hand:
+        words = (
+            translate("CandidateText", "dart · needle held at {u}")
+            if draw.needle == "held"
+            else translate("CandidateText", "dart · u = {u} · needle moved by you")
+        )
+        return words.format(u=needle_figure(draw.u))
+    words = translate("CandidateText", "race · seed {seed} · draw {number}")
+    if draw.method == "dart":
+        words = translate("CandidateText", "dart · u = {u} · seed {seed} · draw {number}")
+    return words.format(u=needle_figure(draw.u), seed=draw.seed, number=number(draw.position + 1))
+
+
+def taken_caption(taken: Taken) -> str:
+    """What was taken at a place that is looked at again, and how: `taken here: ·dream — race, seed 42, draw 6`."""
+    translate = QCoreApplication.translate
+    if taken.origin == "prompt":
+        return translate("CandidateText", "the prompt goes on with {token}").format(token=taken.token.label)
+    if taken.draw is None:
+        how = translate("CandidateText", "forced by you")
+    else:
+        how = choice_caption(taken.draw, taken.origin).replace(" · ", ", ")
+    words = translate("CandidateText", "taken here: {token} — {how}")
+    if taken.changed:
+        words = translate("CandidateText", "taken here: {token} — {how} (changed since)")
+    return words.format(token=taken.token.label, how=how)
 
 
 def choice_explained(draw: DrawReport) -> tuple[str, ...]:
@@ -167,6 +187,8 @@ def choice_explained(draw: DrawReport) -> tuple[str, ...]:
             translate("CandidateText", "Greedy always takes the token that is most likely after the decoding chain."),
             translate("CandidateText", "Nothing is drawn at random, so the seed plays no part."),
         )
+    if draw.method == "dart":
+        return _dart_explained(draw)
     sentences = [
         translate("CandidateText", "Every token waits a random time; the likelier it is, the shorter. The first wins."),
         translate("CandidateText", "The same seed gives the same waiting times, and so the same text."),
@@ -174,8 +196,35 @@ def choice_explained(draw: DrawReport) -> tuple[str, ...]:
     ]
     if math.isfinite(draw.time):
         waited = translate("CandidateText", "The winner's time here, random time ÷ probability: {time}")
-        sentences.append(waited.format(time=f"{draw.time:.4g}"))
+        sentences.append(waited.format(time=plain_figure(draw.time)))
     return tuple(sentences)
+
+
+def _dart_explained(draw: DrawReport) -> tuple[str, ...]:
+    translate = QCoreApplication.translate
+    whence = {
+        "seed": translate("CandidateText", "The seed says where it falls (u); the needle can be dragged elsewhere."),
+        "moved": translate("CandidateText", "You moved the needle here; Esc gives it back to the seed."),
+        "held": translate("CandidateText", "You hold the needle, so it falls on this place at every step."),
+    }
+    return (
+        translate(
+            "CandidateText",
+            "The probabilities lie end to end on a line from 0 to 1, the likeliest first. A needle falls on the line, "
+            "and the token that it hits is taken: the wider its stretch, the oftener.",
+        ),
+        whence[draw.needle],
+        translate("CandidateText", "llama.cpp draws in this way, with random numbers of its own."),
+    )
+
+
+def race_arithmetic(candidate: Candidate) -> str:
+    """`0.0179 ÷ 0.0571 = 0.3135`: its luck, its probability, its waiting time; nothing where no race is run or the
+    token was cut."""
+    time = candidate.waiting_time
+    if not math.isfinite(time):
+        return ""
+    return f"{plain_figure(candidate.noise)} ÷ {plain_figure(candidate.processed_probability)} = {plain_figure(time)}"
 
 
 def decoded_caption(frame: StepFrame | None) -> str:
@@ -217,6 +266,7 @@ def explain(candidate: Candidate, frame: StepFrame | None) -> Explanation:
             translate("CandidateText", "model"),
             arithmetic(candidate.logit, normalizer, candidate.probability),
         ),
+        ("", normalizer_explained(candidate.logit, normalizer, candidate.probability)),
         (
             "",
             translate("CandidateText", "rank {rank} · surprisal {bits}").format(
@@ -224,6 +274,7 @@ def explain(candidate: Candidate, frame: StepFrame | None) -> Explanation:
             ),
         ),
     ]
+    lines = [line for line in lines if line[1]]
     after = decoded_caption(frame)
     if candidate.cut_by is not None:
         lines.append((after, cut_label(candidate)))
@@ -232,10 +283,13 @@ def explain(candidate: Candidate, frame: StepFrame | None) -> Explanation:
     else:
         text = arithmetic(candidate.processed_logit, processed_normalizer, candidate.processed_probability)
         lines.append((after, text))
+    race = race_arithmetic(candidate)
+    if race and frame is not None and frame.draw.method == "race":
+        lines.append((translate("CandidateText", "luck ÷ p = time"), race))
     if frame is not None and frame.choice.token.id == token.id:
         chosen = translate("CandidateText", "chosen")
         lines.append((chosen, choice_caption(frame.draw, frame.origin, frame.step == 0)))
-    hint = translate("CandidateText", "Click or Enter forces it")
+    hint = translate("CandidateText", "Click or Enter takes it · right click: its story")
     return Explanation(token.label, subtitle, tuple(lines), hint)
 
 

@@ -1,10 +1,10 @@
-"""The small parts of a card: grip, question mark, a name that gives way, a row of figures."""
+"""The small parts of a card: grip, marks to press, a name that gives way, a row of figures."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
+from PySide6.QtGui import QEnterEvent, QFocusEvent, QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QWidget
 
 from ntp_studio.ui.glyphs import paint_glyph
 from ntp_studio.ui.style import caption_size, px
@@ -65,15 +65,14 @@ class Grip(QWidget):
         paint_glyph(painter, "grip", QRectF(self.rect()).adjusted(1, 4, -1, -4), color)
 
 
-class HelpMark(QWidget):
-    """A question mark that explains the stage: on hover as any tool tip, on click or Enter at once."""
+class GlyphButton(QAbstractButton):
+    """A glyph to press: quiet until pointed at or focused. Only Tab gives it the focus."""
 
-    def __init__(self, theme: Theme, text: str, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, glyph: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = theme
-        self.setToolTip(text)
-        self.setCursor(Qt.CursorShape.WhatsThisCursor)
+        self._theme, self._glyph = theme, glyph
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
         theme.changed.connect(self._restyle)
         self._restyle()
 
@@ -82,32 +81,124 @@ class HelpMark(QWidget):
         self.setFixedSize(px(18), px(20))
         self.update()
 
-    def show_help(self) -> None:
-        QToolTip.showText(self.mapToGlobal(self.rect().bottomLeft()), self.toolTip(), self)
+    def sizeHint(self) -> QSize:
+        return QSize(px(18), px(20))
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self.show_help()
-
-    def event(self, event: QEvent) -> bool:
-        keys = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
-        if isinstance(event, QKeyEvent) and event.key() in keys:
-            if event.type() == QEvent.Type.ShortcutOverride:
-                event.accept()
-                return True
-            if event.type() == QEvent.Type.KeyPress:
-                self.show_help()
-                return True
-        return super().event(event)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        color = self._theme.palette.color("accent" if self.hasFocus() or self.underMouse() else "muted")
-        paint_glyph(QPainter(self), "help", QRectF(self.rect()).adjusted(2, 3, -2, -3), color)
+        palette, painter = self._theme.palette, QPainter(self)
+        if self.hasFocus():
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(palette.color("accent"))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 1.5, -0.5, -1.5), 5, 5)
+        color = palette.color("accent" if self.hasFocus() or self.underMouse() else "muted")
+        paint_glyph(painter, self._glyph, QRectF(self.rect()).adjusted(2, 3, -2, -3), color)
 
-    def enterEvent(self, event: QEvent) -> None:
+    def enterEvent(self, event: QEnterEvent) -> None:
         self.update()
 
     def leaveEvent(self, event: QEvent) -> None:
         self.update()
+
+
+class HelpMark(GlyphButton):
+    """A question mark that opens the card about a stage."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, "help", parent)
+
+
+class CloseMark(GlyphButton):
+    """The cross that takes something away."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, "close", parent)
+
+
+class Disclosure(QAbstractButton):
+    """`▸ More`, which turns into `▾ Less` while what it hides is on view; `note` says what is set in there."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._note = ""
+        self.setCheckable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        theme.changed.connect(self._restyle)
+        self.toggled.connect(self._say)
+        self._say()
+
+    @property
+    def note(self) -> str:
+        return self._note
+
+    def set_note(self, note: str) -> None:
+        if note != self._note:
+            self._note = note
+            self._say()
+
+    @Slot()
+    def _say(self) -> None:
+        words = self.tr("Less") if self.isChecked() else self.tr("More")
+        self.setText(f"{words} · {self._note}" if self._note else words)
+        self.updateGeometry()
+        self.update()
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.updateGeometry()
+        self.update()
+
+    def _font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(caption_size())
+        return font
+
+    def sizeHint(self) -> QSize:
+        metrics = QFontMetrics(self._font())
+        return QSize(metrics.horizontalAdvance(self.text()) + px(16), metrics.height() + 4)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(px(40), self.sizeHint().height())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        palette = self._theme.palette
+        if self.hasFocus():
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(palette.color("accent_soft"))
+            painter.drawRoundedRect(QRectF(self.rect()), 3, 3)
+        color = palette.color("link")
+        size, middle = px(10), self.height() / 2
+        painter.save()
+        painter.translate(size / 2, middle)
+        painter.rotate(0 if self.isChecked() else -90)
+        paint_glyph(painter, "chevron", QRectF(-size / 2, -size / 2, size, size), color)
+        painter.restore()
+        painter.setFont(self._font())
+        painter.setPen(color)
+        room = QRectF(size + px(3), 0, self.width() - size - px(3), self.height())
+        text = QFontMetrics(self._font()).elidedText(self.text(), Qt.TextElideMode.ElideRight, int(room.width()))
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, text)
 
 
 class ElidedLabel(QLabel):

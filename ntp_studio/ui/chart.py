@@ -5,9 +5,11 @@ One graphics item paints all rows at once, from values that are replaced as a wh
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+from PySide6.QtWidgets import QMenu, QStyleOptionGraphicsItem, QWidget
 
 # isort: split
 # After PySide6: it takes the first Qt it finds imported, and prefers another where both are installed.
@@ -17,9 +19,11 @@ from ntp_studio.core.types import StepFrame
 from ntp_studio.ui.candidate_text import Explanation, explain, explain_others
 from ntp_studio.ui.chart_paint import RowPainter
 from ntp_studio.ui.chart_rows import Listing, Row
+from ntp_studio.ui.draw_overlay import Draws
 from ntp_studio.ui.hover_card import HoverCard
 from ntp_studio.ui.row_window import MIN_CAPACITY, RowWindow
 from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.typing_guard import claims_escape
 
 MIN_ROWS = 4
 NONE_SELECTED = -1
@@ -44,7 +48,7 @@ class _Rows(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
 
 
 class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
-    """Rows of bars on one 0–1 axis. A click or Enter asks to force a row's token; ↑ and ↓ move the selection.
+    """Rows of bars on one 0–1 axis. A click or Enter asks to force a row's token; ↑, ↓ and a right click select.
 
     ↑ and ↓ walk all candidates in their order, also those that do not fit: the rows scroll with the selection, as they
     do with the wheel.
@@ -52,6 +56,8 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
 
     force_requested = Signal(int)
     selection_changed = Signal(int)  # token id, -1 for none
+    story_requested = Signal(int)
+    left = Signal()  # Esc
     rows_changed = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -67,6 +73,8 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
         self._pressed: int | None = None  # token id
         self._pending = False
         self._log = False
+        self._draws: Draws | None = None
+        self.keeps_escape = False  # where there is something to close, Esc is not yet the window's key for "stop"
         self._painter = RowPainter(theme.palette, self.font())
         self._item = _Rows(self)
         self.scene().addItem(self._item)
@@ -116,18 +124,26 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
         self.card.dismiss()
         self._item.update()
 
+    @property
+    def draws(self) -> Draws | None:
+        """How often each token came up in many draws, marked on the bars; None for no marks."""
+        return self._draws
+
+    @draws.setter
+    def draws(self, draws: Draws | None) -> None:
+        self._draws = draws
+        self._item.update()
+        self._refresh_card()
+
     def show_listing(self, listing: Listing, frame: StepFrame | None, keep_place: bool = False) -> None:
         """Replace all rows. `keep_place` keeps selection and scroll position: the same place, other settings."""
         before = self._window.rows, self._window.selected
         self._window.show(listing, keep_place)
         self._frame = frame
         self._pending = False
-        if self._pointer is not None:
-            self._hover(self._pointer)
-        elif not keep_place or self._window.selected is None:
+        if self._pointer is None and not keep_place:
             self.card.dismiss()
-        elif self.card.explanation is not None:
-            self._explain_selected()
+        self._refresh_card()
         self._changed(*before)
 
     # -- selection -----------------------------------------------------------------------------------------------------
@@ -175,6 +191,11 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
 
     def sizeHint(self) -> QSize:
         return QSize(400, self._painter.row_height * 13 + 2 * self._painter.caption_height)
+
+    @property
+    def row_height(self) -> int:
+        """The least height of a row."""
+        return self._painter.row_height
 
     @property
     def capacity(self) -> int:
@@ -226,6 +247,9 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
                 painter.paint_separator(p, rect.top(), width, dashed=row.candidate is not None)
             if row.candidate:
                 previous = row.candidate.rank
+        if self._draws is not None and not self._pending:
+            for row, rect in zip(rows, rects, strict=True):
+                painter.paint_draws(p, self._draws, row, rows, rect, columns, self._log)
         selected = self._window.row_of(self._window.selected)
         if selected is not None:
             painter.paint_ring(p, rects[selected])
@@ -247,8 +271,14 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
     def _explanation(self, row: Row) -> Explanation:
         if row.candidate is None:
             whole = self._window.listing.whole_vocabulary
-            return explain_others(row.count, row.probability, row.processed_probability, whole)
-        return explain(row.candidate, self._frame)
+            words = explain_others(row.count, row.probability, row.processed_probability, whole)
+        else:
+            words = explain(row.candidate, self._frame)
+        if self._draws is None:
+            return words
+        drawn = self._draws.words(self._draws.of_row(row, self.rows), row.processed_probability)
+        caption = self.tr("{count} draws").format(count=f"{self._draws.count:,}")
+        return replace(words, lines=(*words.lines, (caption, drawn)))
 
     def _explain_selected(self) -> None:
         """What the pointer would show, for who uses the keys: beside the row, out of its way."""
@@ -256,6 +286,15 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
         if row is not None and self.isVisible() and not self._pending:
             corner = self.row_rect(row).bottomLeft().toPoint()
             self.card.show_at(self._explanation(self.rows[row]), self.mapToGlobal(corner - QPoint(10, 8)), beside=True)
+
+    def _refresh_card(self) -> None:
+        """An open card says what holds now, whether the pointer or the keys opened it."""
+        if self._pointer is not None:
+            self._hover(self._pointer)
+        elif self._window.selected is None:
+            self.card.dismiss()
+        elif self.card.explanation is not None:
+            self._explain_selected()
 
     def _hover(self, pos: QPoint) -> None:
         row = self.row_at(pos)
@@ -302,7 +341,6 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
         # Rows may have changed under the pointer since the press: force only what was pressed and is still there.
         pressed, self._pressed = self._pressed, None
         if event.button() == Qt.MouseButton.LeftButton and pressed is not None and pressed == self._token_at(event):
-            self.select(pressed)
             self.force_requested.emit(pressed)
         event.accept()
 
@@ -321,7 +359,33 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
         event.accept()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """A right click selects the row under it; the key for menus is for the row that is selected."""
         event.accept()
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        row = self._window.row_of(self.selected) if by_key else self.row_at(event.pos())
+        candidate = self.rows[row].candidate if row is not None else None
+        if row is None or candidate is None:
+            return
+        self.select(candidate.token.id)
+        at = self.mapToGlobal(self.row_rect(row).center().toPoint()) if by_key else event.globalPos()
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        story = menu.addAction(self.tr("Story: what each stage did to it"))
+        story.setObjectName("row_story")
+        story.triggered.connect(self._ask_story)
+        take = menu.addAction(self.tr("Take it instead of the drawn token"))
+        take.setObjectName("row_force")
+        take.triggered.connect(self.force_selected)
+        self.card.dismiss()
+        menu.popup(at)
+
+    @Slot()
+    def _ask_story(self) -> None:
+        if self.selected is not None:
+            self.story_requested.emit(self.selected)
+
+    def event(self, event: QEvent) -> bool:
+        return (getattr(self, "keeps_escape", False) and claims_escape(event)) or bool(super().event(event))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()
@@ -339,6 +403,7 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
         elif key == Qt.Key.Key_Escape:
             self.card.dismiss()
             self.select(None)
+            self.left.emit()
         else:
             event.ignore()  # → ← Space and the rest belong to the window
 

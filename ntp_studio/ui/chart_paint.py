@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, 
 
 from ntp_studio.ui.candidate_text import cut_label, number, others_label, percent, processed_percent
 from ntp_studio.ui.chart_rows import Row
+from ntp_studio.ui.draw_overlay import Draws, paint_mark
 from ntp_studio.ui.panel_labels import mono_like, scaled
 from ntp_studio.ui.theme import Palette
 
@@ -119,9 +120,7 @@ class RowPainter:
         if row.forced:
             pen = QPen(c.color("drawn"), 1.0, Qt.PenStyle.DashLine)
             self._outline(p, rect.adjusted(0.5, 1.5, -0.5, -1.5), 5, pen)
-        track = columns.track.rect(rect)
-        height = max(round(rect.height() * 0.52), 10)
-        track = QRectF(track.x(), round(rect.center().y() - height / 2), track.width(), height)
+        track = self._track(columns, rect)
         self._rounded(p, track, 3, c.color("sunken") if not (hovered and not row.chosen) else c.color("surface"))
         if row.candidate is None:
             self._paint_others(p, row, rect, track, columns, log, pending)
@@ -138,6 +137,11 @@ class RowPainter:
         self._text(p, columns.processed.rect(rect), processed, font, color, _RIGHT)
         model = "…" if pending else percent(row.probability)
         self._text(p, columns.model.rect(rect), model, self.small_mono, "muted", _RIGHT)
+
+    @staticmethod
+    def _track(columns: Columns, rect: QRectF) -> QRectF:
+        height = max(round(rect.height() * 0.52), 10)
+        return QRectF(columns.track.x, round(rect.center().y() - height / 2), columns.track.width, height)
 
     def _paint_bars(self, p: QPainter, row: Row, track: QRectF, log: bool, cut: bool) -> None:
         c = self.palette
@@ -237,6 +241,17 @@ class RowPainter:
         font = QFont(self.small_mono)
         font.setItalic(True)
         self._text(p, box.adjusted(4, 0, 0, 0), text, font, color, _LEFT)
+
+    def paint_draws(
+        self, p: QPainter, draws: Draws, row: Row, rows: tuple[Row, ...], rect: QRectF, columns: Columns, log: bool
+    ) -> None:
+        """How often the row's token came up in many draws. A token that cannot be drawn has no mark."""
+        if row.processed_probability <= 0.0:
+            return
+        track = self._track(columns, rect)
+        share, error = draws.share(draws.of_row(row, rows)), draws.error(row.processed_probability)
+        at, low, high = (track.x() + position(v, log) * track.width() for v in (share, share - error, share + error))
+        paint_mark(p, self.palette, track, at, low, high)
 
     # -- around the rows -----------------------------------------------------------------------------------------------
 

@@ -11,14 +11,15 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog
 
 from ntp_studio import messages as m
-from ntp_studio.core.decoding.presets import PRESETS
 from ntp_studio.core.types import DecodingSettings
 from ntp_studio.engine import Engine
 from ntp_studio.settings import Settings
 from ntp_studio.ui.help import AboutDialog, KeysDialog
+from ntp_studio.ui.looking_controller import LookingController
 from ntp_studio.ui.main_window import PANEL_ACTIONS, MainWindow
 from ntp_studio.ui.presenter import Presenter, State
-from ntp_studio.ui.preset_menu import preset_of
+from ntp_studio.ui.preset_controller import PresetController
+from ntp_studio.ui.session_controller import SessionController
 from ntp_studio.ui.time_lapse_controller import TimeLapseController
 from ntp_studio.ui.train_controller import TrainController
 
@@ -36,6 +37,14 @@ class Controller(QObject):
         self.presenter = Presenter(window, self.state)
         self.time_lapse = TimeLapseController(window, engine, self.presenter)
         self.training = TrainController(window, engine, self.state, self.presenter)
+        self.looking = LookingController(window, engine, self.presenter)
+        self.looking.decoding_chosen.connect(self._decoding_asked)
+        self.presets = PresetController(window, engine, self.state, self.presenter)
+        self.presets.decoding_chosen.connect(self.set_decoding)
+        self.sessions = SessionController(window, engine, self.presenter)
+        self.sessions.opened.connect(self._show_opened)
+        self.sessions.model_dropped.connect(self.open_model)
+        self._last_change = ""  # what was changed last, so that a drag is one change
         self.training.open_requested.connect(self.open_model)
         self._keys: KeysDialog | None = None
         self._about: AboutDialog | None = None
@@ -87,7 +96,6 @@ class Controller(QObject):
         w.toolbar.dtype_chosen.connect(self._dtype_chosen)
         w.toolbar.seed_chosen.connect(self.set_seed)
         w.toolbar.speed_chosen.connect(self._speed_chosen)
-        w.toolbar.preset_chosen.connect(self._preset_chosen)
         w.toolbar.cancel_requested.connect(self.cancel)
         w.decoding.changed.connect(self._decoding_changed)
         w.text.go_to.connect(self._go_to)
@@ -101,7 +109,7 @@ class Controller(QObject):
         w.next.filter_changed.connect(self._filter_changed)
         w.next.log_scale_changed.connect(commands["log_scale"].setChecked)
         w.next.table_view_changed.connect(commands["table_view"].setChecked)
-        w.dropped.connect(self.open_model)
+        w.dropped.connect(self.sessions.take_dropped)
         self.presenter.tokens_wanted.connect(self._prompt_edited)
 
     @Slot(str)
@@ -196,28 +204,44 @@ class Controller(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        self.engine.cancel()
+        """Where nothing is at work, Esc puts away what a person had looked at."""
+        if self.state.playing or self.state.loading or not self.window.next.dismiss():
+            self.engine.cancel()
 
     @Slot(object)
     def _decoding_changed(self, decoding: DecodingSettings) -> None:
+        """By hand, on the panel: it can be taken back."""
+        before = self.state.settings.decoding
+        change = _what_changed(before, decoding)
+        if not change or change != self._last_change:
+            self.presets.remember(before)
+        self._last_change = change
+        self._use_decoding(decoding)
+
+    def _use_decoding(self, decoding: DecodingSettings) -> None:
         self.state.settings = replace(self.state.settings, decoding=decoding)
         self.window.commands["greedy"].setChecked(decoding.method == "greedy")
-        self.window.toolbar.show_preset(preset_of(decoding))
+        self.presets.show(decoding)
         self.engine.send(m.SetDecoding(decoding))
 
+    @Slot(object)
     def set_decoding(self, decoding: DecodingSettings) -> None:
+        self._last_change = ""
         self.window.decoding.set_settings(decoding)
-        self._decoding_changed(self.window.decoding.settings())
+        self._use_decoding(self.window.decoding.settings())
 
-    @Slot(str)
-    def _preset_chosen(self, name: str) -> None:
-        self.set_decoding(PRESETS[name].settings)
+    @Slot(object)
+    def _decoding_asked(self, decoding: DecodingSettings) -> None:
+        if decoding != self.state.settings.decoding:
+            self.presets.remember(self.state.settings.decoding)
+            self.set_decoding(decoding)
 
     @Slot(bool)
     def _greedy_toggled(self, on: bool) -> None:
-        decoding = replace(self.state.settings.decoding, method="greedy" if on else "race")
-        if decoding != self.state.settings.decoding:
-            self.set_decoding(decoding)
+        """Off goes back to the draw, race or dart, that was in use before."""
+        decoding = self.state.settings.decoding
+        if on != (decoding.method == "greedy"):
+            self._decoding_asked(replace(decoding, method="greedy" if on else self.window.decoding.sampling))
 
     @Slot(int)
     def set_seed(self, seed: int) -> None:
@@ -271,6 +295,21 @@ class Controller(QObject):
         self._set_zoom(s.zoom)
         self.engine.send(m.SetSeed(s.seed))
         self.set_decoding(s.decoding)
+        self.looking.begin()
+
+    @Slot(object)
+    def _show_opened(self, event: m.SessionOpened) -> None:
+        """A saved text brings its settings along; the worker has them already."""
+        w = self.window
+        w.decoding.set_settings(event.decoding)
+        self._last_change = ""
+        decoding = w.decoding.settings()
+        self.state.settings = replace(self.state.settings, decoding=decoding, seed=event.seed)
+        w.commands["greedy"].setChecked(decoding.method == "greedy")
+        self.presets.show(decoding)
+        w.toolbar.set_seed(event.seed)
+        w.text.set_prompt_text(event.prompt, event.chat)
+        w.text.expect_text()
 
     # -- view
 
@@ -330,3 +369,12 @@ class Controller(QObject):
         if self._about is None:
             self._about = AboutDialog(self.window)
         self._about.present()
+
+
+def _what_changed(before: DecodingSettings, after: DecodingSettings) -> str:
+    """The one stage of which values have changed; empty where more is different, or another kind of thing."""
+    same = [(s.name, s.enabled) for s in before.stages] == [(s.name, s.enabled) for s in after.stages]
+    if not same or (before.method, before.needle) != (after.method, after.needle):
+        return ""
+    changed = [str(i) for i, (a, b) in enumerate(zip(before.stages, after.stages, strict=True)) if a != b]
+    return changed[0] if len(changed) == 1 else ""

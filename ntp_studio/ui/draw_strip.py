@@ -1,252 +1,159 @@
-"""The draw: the distribution after decoding as one strip, each token as wide as its chance, the chosen one in amber."""
+"""The draw: how the token on view was chosen, as a race, as a dart on a line, or by greedy."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Slot
-from PySide6.QtGui import (
-    QColor,
-    QFont,
-    QFontMetrics,
-    QFontMetricsF,
-    QMouseEvent,
-    QPainter,
-    QPainterPath,
-    QPaintEvent,
-    QPen,
-    QPolygonF,
-)
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
-
-from ntp_studio.core.types import Candidate, StepFrame
-from ntp_studio.ui.candidate_text import choice_caption, choice_explained, explain, explain_others, percent
-from ntp_studio.ui.hover_card import HoverCard
-from ntp_studio.ui.panel_labels import ElidedLabel, caption_font, mono_like, scaled
+from ntp_studio.core.types import StepFrame
+from ntp_studio.ui.candidate_text import choice_caption, choice_explained, taken_caption
+from ntp_studio.ui.dart_view import DartView, spoken
+from ntp_studio.ui.draw_head import DrawHead
+from ntp_studio.ui.panel_labels import ElidedLabel, mono_like, scaled
+from ntp_studio.ui.race_lanes import runs
+from ntp_studio.ui.race_view import RaceView
 from ntp_studio.ui.style import px
-from ntp_studio.ui.theme import Palette, Theme
-
-# Neighbours are parted by a gap from this width on; narrower ones would be nothing but gap.
-GAP_FROM = 4.0
-MARKER = 6.0
-MARK_BELOW = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of the strip, from `start` to `end` of 1; without a candidate it stands for all the others."""
-
-    candidate: Candidate | None
-    start: float
-    end: float
-    chosen: bool = False
-
-
-def segments(frame: StepFrame) -> tuple[Segment, ...]:
-    """The kept candidates by falling probability after decoding, then the others; under greedy, the top one alone."""
-    kept = sorted(
-        (c for c in frame.candidates if c.cut_by is None and c.processed_probability > 0.0),
-        key=lambda c: (-c.processed_probability, c.token.id),
-    )
-    if frame.draw.method == "greedy":
-        top = frame.choice if frame.origin != "forced" else next(iter(kept), None)
-        return (Segment(top, 0.0, 1.0, top.token.id == frame.choice.token.id),) if top is not None else ()
-    result = []
-    start = 0.0
-    for candidate in kept:
-        end = min(start + candidate.processed_probability, 1.0)
-        result.append(Segment(candidate, start, end, candidate.token.id == frame.choice.token.id))
-        start = end
-    rest = max(frame.processed_tail_probability, 0.0)
-    if rest > 1e-9 and start < 1.0:
-        result.append(Segment(None, start, min(start + rest, 1.0)))
-    return tuple(result)
-
-
-def mixed(a: QColor, b: QColor, share: float) -> QColor:
-    return QColor(
-        round(a.red() + (b.red() - a.red()) * share),
-        round(a.green() + (b.green() - a.green()) * share),
-        round(a.blue() + (b.blue() - a.blue()) * share),
-    )
-
-
-def luminance(color: QColor) -> float:
-    """Relative luminance as WCAG 2 defines it."""
-
-    def linear(channel: float) -> float:
-        return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
-
-    return 0.2126 * linear(color.redF()) + 0.7152 * linear(color.greenF()) + 0.0722 * linear(color.blueF())
-
-
-def readable_on(ground: QColor, palette: Palette) -> QColor:
-    """Whichever of the palette's darkest and lightest text stands out more."""
-
-    def contrast(color: QColor) -> float:
-        low, high = sorted((luminance(color), luminance(ground)))
-        return (high + 0.05) / (low + 0.05)
-
-    return max((palette.color("text"), palette.color("accent_text"), palette.color("window")), key=contrast)
-
-
-class _Strip(QWidget):
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self._frame: StepFrame | None = None
-        self.segments: tuple[Segment, ...] = ()
-        self._card = HoverCard(theme, self)
-        self.setMouseTracking(True)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    @property
-    def card(self) -> HoverCard:
-        return self._card
-
-    def sizeHint(self) -> QSize:
-        return QSize(300, round(QFontMetrics(self.font()).height() * 1.7) + 2 * round(MARKER))
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(100, self.sizeHint().height())
-
-    def show_frame(self, frame: StepFrame | None) -> None:
-        self._frame = frame
-        self.segments = segments(frame) if frame else ()
-        self._card.dismiss()
-        self.update()
-
-    def band(self) -> QRectF:
-        return QRectF(0, MARKER, self.width(), self.height() - 2 * MARKER)
-
-    def segment_at(self, x: float) -> Segment | None:
-        share = x / max(self.width(), 1)
-        return next((s for s in self.segments if s.start <= share < s.end), None)
-
-    def _color(self, segment: Segment, index: int) -> QColor:
-        p = self._theme.palette
-        if segment.candidate is None:
-            return p.color("sunken")
-        if segment.chosen:
-            return p.color("drawn")
-        # Paler with the place in the order, quickly at first, so that neighbours differ.
-        return mixed(p.color("accent"), p.color("model"), 1.0 - math.exp(-index / 4.0))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        p, band = self._theme.palette, self.band()
-        clip = QPainterPath()
-        clip.addRoundedRect(band, 4, 4)
-        painter.save()
-        painter.setClipPath(clip)
-        painter.fillRect(band, p.color("sunken"))
-        font = mono_like(self.font(), 0.87)
-        metrics = QFontMetricsF(font)
-        painter.setFont(font)
-        for index, segment in enumerate(self.segments):
-            left, right = segment.start * band.width(), segment.end * band.width()
-            # The gap is cut off the right end, so that no segment moves.
-            gap = 1.0 if right - left >= GAP_FROM and segment.end < 1.0 else 0.0
-            rect = QRectF(left, band.y(), right - left - gap, band.height())
-            color = self._color(segment, index)
-            painter.fillRect(rect, color)
-            label = segment.candidate.token.label if segment.candidate is not None else ""
-            needed = min(metrics.horizontalAdvance(label), metrics.horizontalAdvance("mmmmm"))
-            if label and rect.width() - 10 >= needed:
-                text = metrics.elidedText(label, Qt.TextElideMode.ElideRight, rect.width() - 8)
-                painter.setPen(readable_on(color, p))
-                flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextSingleLine
-                painter.drawText(rect.adjusted(5, 0, 0, 0), flags, text)
-        painter.restore()
-        chosen = next((s for s in self.segments if s.chosen), None)
-        if chosen is not None and (chosen.end - chosen.start) * band.width() < MARK_BELOW:
-            self._paint_marker(painter, (chosen.start + chosen.end) / 2 * band.width(), band)
-        painter.end()
-
-    def _paint_marker(self, painter: QPainter, x: float, band: QRectF) -> None:
-        """Points at a chosen token that is hard to see. In amber: it marks the token, not a number that was drawn."""
-        x = min(max(x, 4.0), band.width() - 4.0)
-        color = self._theme.palette.color("drawn")
-        painter.setPen(QPen(color, 2.0))
-        painter.drawLine(QPointF(x, band.top()), QPointF(x, band.bottom() + 4))
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(color)
-        painter.drawPolygon(QPolygonF([QPointF(x - 4, 0), QPointF(x + 4, 0), QPointF(x, MARKER)]))
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        segment = self.segment_at(event.position().x())
-        if segment is None or self._frame is None:
-            self._card.dismiss()
-            return
-        if segment.candidate is None:
-            frame = self._frame
-            words = explain_others(
-                frame.others, frame.tail_probability, frame.processed_tail_probability, frame.whole_vocabulary
-            )
-        else:
-            words = explain(segment.candidate, self._frame)
-        sentence = choice_explained(self._frame.draw)[0]
-        lines = (*words.lines, (self.tr("the draw"), sentence))
-        self._card.show_at(replace(words, lines=lines, hint=""), event.globalPosition().toPoint(), beside=True)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._card.dismiss()
+from ntp_studio.ui.theme import Theme
 
 
 class DrawStrip(QWidget):
-    """The strip under its caption: how the token was chosen, and which one it is."""
+    """The draw under its caption, and, where the text goes on already, what was taken there.
+
+    It holds no needle itself: it says where a person wants it, and shows what the frames say.
+    """
+
+    method_chosen = Signal(str)  # "race" or "dart"
+    needle_moved = Signal(float)  # at this place
+    needle_released_to_seed = Signal()
+    needle_held = Signal(object)  # float: at every place; None: no longer
+    restore_asked = Signal(object)  # the DecodingSettings with which the token here was taken
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("draw_strip")
         self._theme = theme
-        self._title = ElidedLabel(parent=self)
+        self._frame: StepFrame | None = None
+        self._held = False
+        self.head = DrawHead(theme, self)
         self._caption = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)
-        self._caption.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._token = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)
-        self.strip = _Strip(theme, self)
-        self._title.setText(self.tr("THE DRAW"))
-        self._title.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self._taken = ElidedLabel(parent=self)
+        self.restore_button = QToolButton(self)
+        self.restore_button.setObjectName("restore_decoding_button")
+        self.restore_button.setProperty("role", "link")
+        self.restore_button.setText(self.tr("as it was"))
+        self.restore_button.setToolTip(self.tr("Take back the settings with which this token was taken"))
+        self.restore_button.setAccessibleName(self.tr("Settings as they were"))
+        self.restore_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.strip = DartView(theme, self)
+        self.race = RaceView(theme, self)
+        self._told = QWidget(self)
+        told = QHBoxLayout(self._told)
+        told.setContentsMargins(0, 0, 0, 0)
+        told.setSpacing(5)
+        told.addWidget(self._taken, 1)
+        told.addWidget(self.restore_button)
         row = QHBoxLayout()
         row.setSpacing(5)
-        row.addWidget(self._title)
-        row.addStretch(1)
         row.addWidget(self._caption)
         row.addWidget(self._token)
+        row.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
+        layout.addWidget(self.head)
         layout.addLayout(row)
+        layout.addWidget(self._told)
         layout.addWidget(self.strip)
+        layout.addWidget(self.race)
+        self._connect()
         theme.changed.connect(self._restyle)
         self._restyle()
+        self.show_frame(None)
+
+    def _connect(self) -> None:
+        self.head.method_chosen.connect(self._choose_method)
+        self.head.hold_wanted.connect(self._hold)
+        self.head.seed_wanted.connect(self.strip.give_back)
+        self.restore_button.clicked.connect(self._restore)
+        self.strip.needle_moved.connect(self._moved)
+        self.strip.needle_put.connect(self._put)
+        self.strip.needle_given_back.connect(self._given_back)
+
+    # -- what is shown -------------------------------------------------------------------------------------------------
 
     @property
     def caption(self) -> str:
         return f"{self._caption.text()} {self._token.text()}"
 
+    @property
+    def taken_text(self) -> str:
+        """What is said of the token taken here before; '' where nothing is."""
+        return "" if self._told.isHidden() else self._taken.text()
+
+    @property
+    def held(self) -> bool:
+        """Whether a person holds the needle for every place, as far as the frames tell."""
+        return self._held
+
     def show_frame(self, frame: StepFrame | None) -> None:
         """None empties the strip."""
+        self._frame = frame
+        racing = frame is not None and runs(frame)
         self.strip.show_frame(frame)
+        self.race.show_frame(frame)
+        self.strip.setVisible(not racing)
+        self.race.setVisible(racing)
+        self._show_head()
+        self._show_taken()
         if frame is None:
             self._caption.setText("")
             self._token.setText("")
             self.setAccessibleName(self.tr("The draw"))
             self._explain("")
             return
-        self._caption.setText(f"{choice_caption(frame.draw, frame.origin, frame.step == 0)} →")
+        caption = choice_caption(frame.draw, frame.origin, frame.step == 0)
+        if frame.taken is not None and self._told.isHidden():
+            caption = self.tr("taken here: {how}").format(how=caption)
+        self._caption.setText(f"{caption} →")
         self._explain("\n".join(choice_explained(frame.draw)))
         self._token.setText(frame.choice.token.label)
         self._fit_token()
         self.setAccessibleName(self.tr("The draw: {caption}").format(caption=self.caption))
-        parts = [
-            f"{s.candidate.token.label} {percent(s.candidate.processed_probability)}"
-            for s in self.strip.segments[:10]
-            if s.candidate and frame.draw.method == "race"
-        ]
-        self.setAccessibleDescription(", ".join(parts))
+        self.setAccessibleDescription(spoken(self.strip.segments) if frame.draw.method != "greedy" else "")
+
+    def show_lanes(self, count: int) -> None:
+        """How many lanes the race may take."""
+        self.race.lane_count = count
+
+    def _show_head(self) -> None:
+        frame = self._frame
+        if frame is None:
+            self.head.show_method("greedy", needle="seed", held=False, u=None)
+            return
+        if frame.draw.method == "dart" and frame.draw.needle != "moved":
+            # A needle moved at one place hides whether another is held for all.
+            self._held = frame.draw.needle == "held"
+        elif frame.draw.method != "dart":
+            self._held = False
+        # A hand that takes the needle from place to place is not a moment the seed's at each of them.
+        needle = "moved" if self.strip.by_hand and self.strip.dragging else frame.draw.needle
+        self.head.show_method(frame.draw.method, needle=needle, held=self._held, u=self.strip.needle)
+
+    def _show_taken(self) -> None:
+        """Said only where it is not what the caption says anyway."""
+        frame = self._frame
+        taken = frame.taken if frame is not None else None
+        if frame is None or taken is None:
+            self._told.hide()
+            return
+        same = taken.origin == "drawn" and not taken.changed and taken.token.id == frame.choice.token.id
+        self._told.setVisible(not same)
+        words = taken_caption(taken)
+        self._taken.setText(words)
+        self._taken.setToolTip(words)
+        self.restore_button.setVisible(taken.decoding is not None and taken.changed)
 
     def _fit_token(self) -> None:
         """The token is what matters most in this line, the words before it give way first."""
@@ -255,18 +162,65 @@ class DrawStrip(QWidget):
         self._token.setMaximumWidth(px(160))
 
     def _explain(self, words: str) -> None:
-        for label in (self._title, self._caption, self._token):
+        for label in (self.head.title, self._caption, self._token):
             label.setToolTip(words)
+
+    # -- what a person wants -------------------------------------------------------------------------------------------
+
+    @Slot()
+    def toggle_method(self) -> None:
+        """From race to dart and back; nothing under greedy."""
+        if self._frame is not None and self._frame.draw.method != "greedy":
+            self._choose_method("race" if self._frame.draw.method == "dart" else "dart")
+
+    @Slot()
+    def toggle_hold(self) -> None:
+        if self.strip.needle is not None:
+            self._hold(not self._held)
+
+    @Slot(str)
+    def _choose_method(self, method: str) -> None:
+        if self._frame is not None and self._frame.draw.method != method:
+            self.method_chosen.emit(method)
+
+    @Slot(bool)
+    def _hold(self, on: bool) -> None:
+        if self.strip.needle is None:
+            return
+        self._held = on
+        self.needle_held.emit(self.strip.needle if on else None)
+        self._show_head()
+
+    @Slot(float)
+    def _moved(self, u: float) -> None:
+        self.needle_moved.emit(u)
+
+    @Slot(float)
+    def _put(self, u: float) -> None:
+        if self._held:
+            self.needle_held.emit(u)
+
+    @Slot()
+    def _given_back(self) -> None:
+        if self._held:
+            self._held = False
+            self.needle_held.emit(None)
+        self.needle_released_to_seed.emit()
+
+    @Slot()
+    def _restore(self) -> None:
+        taken = self._frame.taken if self._frame is not None else None
+        if taken is not None and taken.decoding is not None:
+            self.restore_asked.emit(taken.decoding)
 
     @Slot()
     def _restyle(self) -> None:
         p = self._theme.palette
-        self._title.setFont(caption_font(self.font()))
-        self._title.set_color(p.color("muted"))
-        self._caption.setFont(scaled(self.font(), 0.9))
-        self._caption.set_color(p.color("muted"))
+        for label in (self._caption, self._taken):
+            label.setFont(scaled(self.font(), 0.9))
+            label.set_color(p.color("muted"))
         self._token.setFont(mono_like(self.font(), weight=QFont.Weight.Bold))
         self._token.set_color(p.color("drawn_text"))
         self._fit_token()
-        self.strip.updateGeometry()
-        self.strip.update()
+        self.strip.refit()
+        self.race.refit()

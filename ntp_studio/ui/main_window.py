@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtCore import QByteArray, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -56,6 +56,9 @@ class MainWindow(QMainWindow):
         for column, stretch in ((self.decoding, 0), (self.text, 3), (self.next, 2)):
             self.splitter.addWidget(column)
             self.splitter.setStretchFactor(self.splitter.count() - 1, stretch)
+        self._zoom = settings.zoom
+        self._sides = (296.0, 454.0)  # the widths of the side columns at the usual text size
+        self.splitter.splitterMoved.connect(self._splitter_moved)
         self._inspect = QWidget(self)
         ground = QVBoxLayout(self._inspect)
         ground.setContentsMargins(0, 0, 0, 0)
@@ -94,10 +97,17 @@ class MainWindow(QMainWindow):
             self.show_panel(panel, shown)
 
     def make_room(self, zoom: float) -> None:
-        """Widen the side columns for larger text, as far as the window allows."""
+        """Widen the side columns for larger text, as far as the window allows, from what a person made of them."""
+        self._zoom = zoom
         total = sum(self.splitter.sizes())
-        left, right = min(296 * zoom, 0.25 * total), min(454 * zoom, 0.4 * total)
+        left, right = min(self._sides[0] * zoom, 0.25 * total), min(self._sides[1] * zoom, 0.4 * total)
         self.splitter.setSizes([round(left), round(total - left - right), round(right)])
+
+    @Slot()
+    def _splitter_moved(self) -> None:
+        left, _, right = self.splitter.sizes()
+        # A column that is hidden has no width now, and has again the one that it had.
+        self._sides = (left / self._zoom if left else self._sides[0], right / self._zoom if right else self._sides[1])
 
     @property
     def inspecting(self) -> bool:
@@ -129,6 +139,8 @@ class MainWindow(QMainWindow):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        if not event.spontaneous():
+            self._splitter_moved()
         if not event.spontaneous() and self.focusWidget() is None:
             # Not a button: Space must play, not press what happens to be first.
             self.text.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Property, Qt, Signal, Slot
+from PySide6.QtCore import Property, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
-from ntp_studio.core.types import Candidate, StepFrame
+from ntp_studio.core.types import Candidate, StepFrame, Story
 from ntp_studio.ui.candidate_table import CandidateTable
-from ntp_studio.ui.candidate_text import number
-from ntp_studio.ui.chart import CandidateChart
+from ntp_studio.ui.chart import NONE_SELECTED, CandidateChart
 from ntp_studio.ui.chart_rows import Listing, found_listing, frame_listing
+from ntp_studio.ui.column_room import ColumnRoom
 from ntp_studio.ui.draw_strip import DrawStrip
 from ntp_studio.ui.facts import Facts
+from ntp_studio.ui.listing_words import Found, found_words, where_words
+from ntp_studio.ui.many_draws import ManyDraws
 from ntp_studio.ui.panel_labels import ElidedLabel, caption_font, scaled
-from ntp_studio.ui.panel_parts import BusyLine, EmptyState, Legend
+from ntp_studio.ui.panel_parts import BusyLine, EmptyState, Legend, toggle_style
+from ntp_studio.ui.story_view import StoryView
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 from ntp_studio.ui.token_filter import TokenFilter
 
+SPACING = 5
 MARGIN = 16
+TOP = 12
 
 
 class NextTokenPanel(QWidget):
     """Shows frames, and answers of the vocabulary search while the filter has text.
 
-    It starts no work of its own: it says which token a person wants to force and what they look for.
+    It starts no work of its own: it says which token a person wants to force, what they look for, where the needle is
+    to be, and what it would like to be told (`story_wanted`, `many_asked`). A story goes on with its token from place
+    to place until it is closed.
     """
 
     force_requested = Signal(int)  # token id
     filter_changed = Signal(str)  # '' when cleared
     selection_changed = Signal(int)  # token id, -1 for none
+    story_wanted = Signal(int)  # token id; again at each new distribution, while it is open
+    story_closed = Signal()
+    many_asked = Signal(int)  # how many draws
+    method_chosen = Signal(str)  # "race" or "dart"
+    needle_moved = Signal(float)
+    needle_released_to_seed = Signal()
+    needle_held = Signal(object)  # float or None
+    restore_asked = Signal(object)  # DecodingSettings
     log_scale_changed = Signal(bool)
     table_view_changed = Signal(bool)
 
@@ -40,7 +56,8 @@ class NextTokenPanel(QWidget):
         self.setAccessibleName(self.tr("Next token"))
         self._theme = theme
         self._frame: StepFrame | None = None
-        self._found: tuple[str, tuple[Candidate, ...], int] | None = None
+        self._found: Found | None = None
+        self._story_id: int | None = None
         self._build(theme)
         self._connect()
         theme.changed.connect(self._restyle)
@@ -67,9 +84,12 @@ class NextTokenPanel(QWidget):
         )
         self.chart = CandidateChart(theme, self)
         self.table = CandidateTable(theme, self)
+        self.story = StoryView(theme, self)
         self.draw_strip = DrawStrip(theme, self)
+        self.many_button = self.draw_strip.head.many
         self.facts = Facts(theme, self)
         self.empty = EmptyState(theme, self)
+        self._many = ManyDraws(self.many_button, self.chart, self.table, self.legend, self)
 
         header = QHBoxLayout()
         header.addWidget(self._title)
@@ -91,14 +111,16 @@ class NextTokenPanel(QWidget):
         content.addLayout(tools)
         content.addWidget(self._note)
         content.addWidget(self._views, 1)
+        content.addWidget(self.story)
         content.addWidget(self.draw_strip)
         content.addWidget(self.facts)
+        self._room = ColumnRoom(content, self.chart, self.story, self.draw_strip, self.facts, self.legend)
         self._pages = QStackedWidget(self)
         self._pages.addWidget(self._content)
         self._pages.addWidget(self.empty)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(MARGIN, 12, MARGIN, MARGIN)
-        layout.setSpacing(5)
+        layout.setContentsMargins(MARGIN, TOP, MARGIN, MARGIN)
+        layout.setSpacing(SPACING)
         layout.addLayout(header)
         layout.addWidget(self._busy)
         layout.addWidget(self._pages, 1)
@@ -116,6 +138,17 @@ class NextTokenPanel(QWidget):
         self.chart.force_requested.connect(self._force)
         self.table.force_requested.connect(self._force)
         self.chart.selection_changed.connect(self._selected)
+        self.chart.story_requested.connect(self._follow)
+        self.chart.left.connect(self._close_story)
+        self.table.left.connect(self._close_story)
+        self.story.closed.connect(self._close_story)
+        strip = self.draw_strip
+        strip.method_chosen.connect(self.method_chosen)
+        strip.needle_moved.connect(self.needle_moved)
+        strip.needle_released_to_seed.connect(self.needle_released_to_seed)
+        strip.needle_held.connect(self.needle_held)
+        strip.restore_asked.connect(self.restore_asked)
+        self._many.asked.connect(self.many_asked)
         self.chart.rows_changed.connect(self._describe_place)
         self.table.row_selected.connect(self._table_selected)
         self.filter.textChanged.connect(self._filter_edited)
@@ -141,6 +174,7 @@ class NextTokenPanel(QWidget):
         self._frame = frame
         self._pages.setCurrentWidget(self._content)
         self.filter.setEnabled(True)
+        self._many.show_frame(frame)  # before the rows: no figure may stand beside draws from another distribution
         self.legend.set_choice(frame.origin, frame.draw)
         self.draw_strip.show_frame(frame)
         self.facts.show_frame(frame)
@@ -153,6 +187,9 @@ class NextTokenPanel(QWidget):
                 self.filter.ask_again()
             self._show(frame_listing(frame), same_place)
         self._describe_place()
+        self._fit_height()
+        if self._story_id is not None:
+            self.story_wanted.emit(self._story_id)
 
     def show_found(self, query: str, candidates: tuple[Candidate, ...], total: int) -> None:
         """Answers to `query`; `total` counts the tokens that contain it. Dropped when the filter has moved on."""
@@ -170,6 +207,8 @@ class NextTokenPanel(QWidget):
         """No distribution: nothing open, loading, or an error; in words, with the next step in `hint`."""
         self._frame = None
         self._found = None
+        self._close_story()
+        self._many.show_frame(None)
         self._show(Listing(), False)
         self.draw_strip.show_frame(None)
         self.facts.show_frame(None)
@@ -195,32 +234,83 @@ class NextTokenPanel(QWidget):
             self._where.setText("")
             self._note.hide()
             return
-        frame = self._frame
-        ranks = [r.candidate.rank for r in self.chart.rows if r.candidate]
-        top = bool(ranks) and self._found is None and ranks == list(range(1, len(ranks) + 1))
-        size = frame.vocab_size if self._found is None else self._found[2]
-        words = self.tr("{place} · {shown} of {size}")
-        if top:
-            words = self.tr("{place} · top {shown} of {size}")
-        elif self._found is not None:
-            words = self.tr("{place} · {shown} of {size} found")
-        place = self.tr("step {step}").format(step=number(frame.step)) if frame.step else self.tr("in the prompt")
-        self._where.setText(words.format(place=place, shown=len(ranks), size=number(size)))
+        self._where.setText(where_words(self._frame, self.chart.rows, self._found))
         self._note.setVisible(self._found is not None)
         if self._found is not None:
-            query, candidates, total = self._found
-            if not candidates:
-                self._note.setText(self.tr("No token contains '{query}'").format(query=query))
-            elif total == 1:
-                self._note.setText(
-                    self.tr("1 of {size} tokens contains '{query}'").format(size=number(frame.vocab_size), query=query)
-                )
-            else:
-                self._note.setText(
-                    self.tr("{total} of {size} tokens contain '{query}' · whole matches first, then by rank").format(
-                        total=number(total), size=number(frame.vocab_size), query=query
-                    )
-                )
+            self._note.setText(found_words(self._frame, self._found))
+
+    # -- a token's story -----------------------------------------------------------------------------------------------
+
+    @property
+    def story_token(self) -> int | None:
+        """The token whose story is open or has been asked for."""
+        return self._story_id
+
+    def show_story(self, story: Story | None) -> None:
+        """The answer to `story_wanted`; dropped if the story is another token's by now. None closes it."""
+        if story is None:
+            self._close_story()
+        elif story.candidate.token.id == self._story_id and self._frame is not None:
+            self.story.show_story(story)
+            self._fit_height()
+
+    @Slot()
+    def tell_story(self) -> None:
+        """Open the story of the selected token, or of the one that is taken where none is selected; again: close it."""
+        if self._frame is None:
+            return
+        if self._story_id is not None:
+            self._close_story()
+        elif self.chart.selected is not None:
+            self._follow(self.chart.selected)
+        else:
+            self.chart.select(self._frame.choice.token.id)
+            if self._story_id is None:  # it is not among the rows, which a search may have taken
+                self._follow(self._frame.choice.token.id)
+
+    @Slot(int)
+    def tell_story_of(self, token_id: int) -> None:
+        """Open the story of a token that was pointed at elsewhere, and select it where it has a row."""
+        if self._frame is not None:
+            self.chart.select(token_id)
+            if self._story_id != token_id:
+                self._follow(token_id)
+
+    @Slot()
+    def dismiss(self) -> bool:
+        """Close the story and select nothing, as Esc does. False if there was neither."""
+        any_open = self._story_id is not None or self.chart.selected is not None
+        self._close_story()
+        return any_open
+
+    @Slot(int)
+    def _follow(self, token_id: int) -> None:
+        self._story_id = token_id
+        self.chart.keeps_escape = self.table.keeps_escape = True
+        self.story_wanted.emit(token_id)
+
+    @Slot()
+    def _close_story(self) -> None:
+        was_open, self._story_id = self._story_id is not None, None
+        if self.story.isAncestorOf(self.focusWidget()):
+            self._leave_filter()
+        self.story.show_story(None)
+        self.chart.keeps_escape = self.table.keeps_escape = False
+        self.chart.select(None)
+        self._fit_height()
+        if was_open:
+            self.story_closed.emit()
+
+    # -- many draws ----------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def toggle_many(self) -> None:
+        if self.many_button.isEnabled():
+            self.many_button.toggle()
+
+    def show_many(self, count: int, times: tuple[tuple[int, int], ...]) -> None:
+        """The answer to `many_asked`: (token id, how often it came up)."""
+        self._many.show_draws(count, times)
 
     # -- choosing ------------------------------------------------------------------------------------------------------
 
@@ -257,6 +347,8 @@ class NextTokenPanel(QWidget):
     def _selected(self, token_id: int) -> None:
         self.table.select_token(token_id)
         self.selection_changed.emit(token_id)
+        if token_id != NONE_SELECTED:
+            self._follow(token_id)
 
     @Slot(int)
     def _table_selected(self, token_id: int) -> None:
@@ -275,6 +367,21 @@ class NextTokenPanel(QWidget):
     @Slot()
     def _leave_filter(self) -> None:
         (self.table if self.table_view else self.chart).setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # -- room ----------------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        head = self._title.sizeHint().height() + self._busy.height() + 2 * SPACING
+        self._room.fit(self.height(), head + TOP + MARGIN)
+
+    def minimumSizeHint(self) -> QSize:
+        # What is shown depends on the height; the least is a chart of a few rows and the draw.
+        hint = super().minimumSizeHint()
+        return QSize(hint.width(), min(hint.height(), px(340)))
 
     # -- how it is shown -----------------------------------------------------------------------------------------------
 
@@ -323,11 +430,5 @@ class NextTokenPanel(QWidget):
             label.setFont(scaled(self.font(), 0.95))
             label.set_color(p.color("muted"))
         for button in (self.log_button, self.table_button):
-            button.setStyleSheet(
-                f"QToolButton {{ background: {p.surface}; color: {p.muted}; border: 1px solid {p.border};"
-                f" border-radius: 6px; padding: 4px 7px; }}"
-                f"QToolButton:hover {{ background: {p.sunken}; }}"
-                f"QToolButton:checked {{ background: {p.accent_soft}; color: {p.link}; border-color: {p.accent}; }}"
-                f"QToolButton:focus {{ border-color: {p.accent}; }}"
-                f"QToolButton:disabled {{ color: {p.faint}; }}"
-            )
+            button.setStyleSheet(toggle_style(p, "4px 7px"))
+        self._fit_height()

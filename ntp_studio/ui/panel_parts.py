@@ -9,16 +9,30 @@ from PySide6.QtGui import (
     QHideEvent,
     QPainter,
     QPaintEvent,
+    QPen,
 )
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from ntp_studio.core.types import DrawReport, Origin
 from ntp_studio.ui.hover_card import plain_label
 from ntp_studio.ui.panel_labels import scaled
-from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.theme import Palette, Theme
 
 # Steps shorter than this show no sign of being busy: it would only flicker.
 BUSY_AFTER_MS = 250
+GAP = 13  # between two entries of the legend
+
+
+def toggle_style(p: Palette, padding: str) -> str:
+    """The style sheet of the small buttons that switch how the column shows things."""
+    return (
+        f"QToolButton {{ background: {p.surface}; color: {p.muted}; border: 1px solid {p.border};"
+        f" border-radius: 6px; padding: {padding}; }}"
+        f"QToolButton:hover {{ background: {p.sunken}; }}"
+        f"QToolButton:checked {{ background: {p.accent_soft}; color: {p.link}; border-color: {p.accent}; }}"
+        f"QToolButton:focus {{ border-color: {p.accent}; }}"
+        f"QToolButton:disabled {{ color: {p.faint}; }}"
+    )
 
 
 class Legend(QWidget):
@@ -29,6 +43,7 @@ class Legend(QWidget):
         self.setObjectName("chart_legend")
         self._theme = theme
         self._forced = self._greedy = False
+        self._draws = 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("Legend: pale bar model, solid bar after decoding, amber drawn, grey cut"))
         theme.changed.connect(self._restyle)
@@ -50,8 +65,13 @@ class Legend(QWidget):
         )
         self.update()
 
+    def set_draws(self, count: int) -> None:
+        """So many draws are marked on the bars; 0 for none."""
+        self._draws = count
+        self.update()
+
     def entries(self) -> list[tuple[str, str]]:
-        """(palette colour, text), as many and as long as fit."""
+        """(palette colour, text), as long as fit; the mark of many draws has the colour of text."""
         chosen = self.tr("taken") if self._greedy else self.tr("drawn")
         chosen = self.tr("forced") if self._forced else chosen
         after = self.tr("before greedy") if self._greedy else self.tr("after decoding")
@@ -61,8 +81,12 @@ class Legend(QWidget):
             ("drawn", chosen),
             ("cut", self.tr("cut")),
         ]
+        if self._draws:
+            entries.append(("text", self.tr("{count} draws").format(count=f"{self._draws:,}")))
         if self._width(entries) > self.width():
             entries[1] = ("accent", self.tr("chain") if self._greedy else self.tr("after"))
+        if self._draws and self._width(entries) > self.width():
+            entries[-1] = ("text", self.tr("{count}×").format(count=f"{self._draws:,}"))
         return entries
 
     def sizeHint(self) -> QSize:
@@ -73,7 +97,7 @@ class Legend(QWidget):
 
     def _width(self, entries: list[tuple[str, str]]) -> float:
         metrics = QFontMetricsF(scaled(self.font(), 0.87))
-        return sum(metrics.horizontalAdvance(text) + 15 + 13 for _, text in entries) - 13
+        return sum(metrics.horizontalAdvance(text) + 15 + GAP for _, text in entries) - GAP
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -82,16 +106,24 @@ class Legend(QWidget):
         painter.setFont(font)
         metrics = QFontMetricsF(font)
         x = 0.0
-        for color, text in self.entries():
+        entries = self.entries()
+        spare = self.width() - self._width(entries)
+        gap = GAP if spare >= 0 else max(GAP + spare / max(len(entries) - 1, 1), 4.0)
+        for color, text in entries:
             box = QRectF(x, round((self.height() - 10) / 2), 10, 10)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._theme.palette.color(color))
-            painter.drawRoundedRect(box, 3, 3)
+            if color == "text":
+                painter.setPen(QPen(self._theme.palette.color("text"), 1.3))
+                painter.setBrush(self._theme.palette.color("surface"))
+                painter.drawEllipse(box.center(), 3.0, 3.0)
+            else:
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(self._theme.palette.color(color))
+                painter.drawRoundedRect(box, 3, 3)
             painter.setPen(self._theme.palette.color("muted"))
             width = metrics.horizontalAdvance(text)
             rect = QRectF(x + 15, 0, width + 2, self.height())
             painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, text)
-            x += 15 + width + 13
+            x += 15 + width + gap
         painter.end()
 
     @Slot()

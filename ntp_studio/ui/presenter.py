@@ -11,25 +11,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from ntp_studio import assets
 from ntp_studio import messages as m
 from ntp_studio.core.types import ModelInfo, StepFrame
 from ntp_studio.settings import Settings
+from ntp_studio.ui.candidate_text import stage_label
 from ntp_studio.ui.main_window import MainWindow
 from ntp_studio.ui.seed_field import SeedField
 
 # What makes sense only while there is a text with a distribution.
 NEED_TEXT = (
     "step", "back", "forward", "go_to_end", "play", "restart", "export", "find_token", "select_next", "select_previous",
-    "force_selected",
+    "force_selected", "draw_many", "story", "copy_transformers", "copy_llamacpp", "save_session",
 )  # fmt: skip
 
+MOVES = ("step", "back", "forward", "go_to_end", "play", "restart", "force_selected")
+
 # What else belongs to the columns, and has keys that would act on them while another page is in front.
-OF_THE_COLUMNS = ("new_seed", "greedy", "faster", "slower", "log_scale", "edit_prompt")
-SNAPSHOTS = ("previous_snapshot", "next_snapshot", "play_snapshots")
+OF_THE_COLUMNS = (
+    "new_seed", "greedy", "faster", "slower", "log_scale", "edit_prompt", "dart", "hold_needle", "save_preset",
+    "import_preset",
+)  # fmt: skip
+# Others say when these may be used; out of sight they are not, whatever is said.
+OUT_OF_SIGHT = ("previous_snapshot", "next_snapshot", "play_snapshots", "undo_decoding")
 
 
 @dataclass
@@ -53,6 +60,8 @@ class Presenter(QObject):
         super().__init__(window)
         self.window, self.state = window, state
         self._new_frame = False
+        self._barred = False  # no token is allowed at the place on view
+        window.text.front_changed.connect(self.show_ready)
         self.listeners: list[Callable[[m.Event], None]] = []  # of parts of the window that have events of their own
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.Loading: self._on_loading,
@@ -61,6 +70,7 @@ class Presenter(QObject):
             m.Reading: self._on_reading,
             m.PathChanged: self._on_path,
             m.FrameReady: self._on_frame,
+            m.NothingAllowed: self._on_nothing,
             m.RunState: self._on_run_state,
             m.Tokenized: self._on_tokenized,
             m.TokensFound: self._on_found,
@@ -87,6 +97,8 @@ class Presenter(QObject):
             return
         w.next.show_frame(frame)
         w.decoding.show_reports(frame.stages)
+        spans = tuple(span for report in frame.stages for span in report.spans)
+        w.text.show_spans(spans, ", ".join(stage_label(report.name) for report in frame.stages if report.spans))
         w.text.show_pending(frame.choice.token, False)
         w.status.show_frame(frame)
         if frame.note:
@@ -126,6 +138,10 @@ class Presenter(QObject):
             w.status.show_message(" ".join(event.info.notes))
 
     def _show_no_text(self) -> None:
+        if self.window.text.prompt_text and not self.window.text.editing:
+            hint = self.tr("The probabilities of the next token appear here when the model has read it.")
+            self.window.next.clear(self.tr("The model reads the prompt"), hint)
+            return
         hint = self.tr("Write a prompt and start: the probabilities of the next token appear here.")
         self.window.next.clear(self.tr("No text yet"), hint)
 
@@ -169,10 +185,31 @@ class Presenter(QObject):
         if event.appended is not None:
             self.state.last_node = event.appended.node
             self.window.text.append(event.appended)
+        if self._barred:
+            self._barred = False
+            self.window.status.clear_message()
+            self.window.notice.clear()
         first, self.state.frame = self.state.frame is None, event.frame
         if first:
             self.show_ready()
         self._new_frame = True
+
+    def _on_nothing(self, event: m.NothingAllowed) -> None:
+        """Nothing of another place is left on view, but for the cards, which tell how it came to this."""
+        self.state.waiting = max(0, self.state.waiting - 1)
+        if event.run < self.state.run:
+            return
+        self.state.run = event.run
+        w = self.window
+        if event.appended is not None:
+            self.state.last_node = event.appended.node
+            w.text.append(event.appended)
+        self._new_frame, self._barred = False, True
+        w.next.clear(self.tr("No token is allowed here"), event.message)
+        w.decoding.show_reports(event.stages)
+        w.text.show_pending(None, False)
+        w.text.show_spans(())
+        w.status.show_message(event.message, 0, "error")
 
     def _on_run_state(self, event: m.RunState) -> None:
         self.state.playing = event.playing
@@ -212,6 +249,7 @@ class Presenter(QObject):
 
     # -- what is shown when nothing happens
 
+    @Slot()
     def show_ready(self) -> None:
         self.state.waiting = 0
         for action in NEED_TEXT:
@@ -229,7 +267,9 @@ class Presenter(QObject):
         w, inspecting = self.window, self.window.inspecting
         for action in OF_THE_COLUMNS:
             w.commands[action].setEnabled(inspecting)
-        for action in SNAPSHOTS:  # the strip says when they may be used; out of sight, they are not, whatever it says
+        for action in MOVES:  # nothing moves a text that is covered by the prompt being written
+            w.commands[action].setEnabled(w.commands[action].isEnabled() and not w.text.editing)
+        for action in OUT_OF_SIGHT:
             w.commands[action].setVisible(inspecting)
         for part in (
             w.toolbar.findChild(SeedField),

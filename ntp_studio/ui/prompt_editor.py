@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QResizeEvent, QTextCursor
+from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QShortcut, QTextCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from ntp_studio.core.types import PageToken
@@ -102,6 +102,8 @@ class PromptEditor(QFrame):
         column.addStretch(0)
         column.addLayout(foot)
 
+        for keys in ("Ctrl+Return", "Ctrl+Enter"):  # wherever the focus is, as long as this is in front
+            QShortcut(QKeySequence(keys), self).activated.connect(self.submit)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE_MS)

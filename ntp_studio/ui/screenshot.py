@@ -14,6 +14,7 @@ from ntp_studio import messages as m
 from ntp_studio.core.types import StudioError
 from ntp_studio.settings import Settings
 from ntp_studio.ui.controller import Controller
+from ntp_studio.ui.on_top import OnTop
 
 
 class ScreenshotFailed(StudioError):
@@ -32,17 +33,35 @@ def take(options: argparse.Namespace) -> int:
 
     app, window = _build(with_default(options), Settings(theme=options.theme or "light"))
     controller: Controller = window.studio.controller  # type: ignore[attr-defined]
+    heard = _Heard(controller)
+    note = ""  # what was said and is no failure: it is drawn like all else
+
+    def trouble() -> str:
+        said = window.notice.text()
+        return said if said != note else ""
+
     try:
         window.resize(*options.size)
         window.show()
-        if options.model:
-            _wait(app, lambda: not controller.state.loading or bool(window.notice.text()))
-            if options.prompt is not None:
-                _wait(app, lambda: controller.state.frame is not None or bool(window.notice.text()))
-                _take_steps(app, controller, options.steps)
-                _wait(app, lambda: window.time_lapse.settled or bool(window.notice.text()))
-            if window.notice.text():
-                raise ScreenshotFailed(window.notice.text())
+        if options.model or options.file:
+            saved_text = not controller.state.loading  # its prompt comes with it, and its model is opened by the way
+            _wait(app, lambda: not controller.state.loading or bool(trouble()))
+            if options.prompt is not None or saved_text:
+                _wait(app, lambda: heard.places > 0 or bool(trouble()))
+                if saved_text and heard.places:
+                    _finish(app, controller, heard)
+                    note = window.notice.text()
+                on_top = controller.findChild(OnTop)
+                if on_top is not None and on_top.problem:
+                    raise ScreenshotFailed(on_top.problem)
+                for _ in range(options.steps):
+                    wanted = heard.places + 1
+                    controller.engine.send(m.Step())
+                    while heard.places < wanted and not trouble():
+                        _pass(app)
+                _wait(app, lambda: window.time_lapse.settled or heard.barred or bool(trouble()))
+            if trouble():
+                raise ScreenshotFailed(trouble())
         _rest(app)
         if not window.grab().save(options.screenshot):
             raise ScreenshotFailed(f"{options.screenshot} cannot be written; choose another place.")
@@ -51,17 +70,37 @@ def take(options: argparse.Namespace) -> int:
     return 0
 
 
-def _take_steps(app: QApplication, controller: Controller, steps: int) -> None:
-    for _ in range(steps):
-        before = controller.state.frame
-        controller.engine.send(m.Step())
-        while controller.state.frame is before and not controller.window.notice.text():
-            app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+class _Heard:
+    """What the worker has answered."""
+
+    def __init__(self, controller: Controller) -> None:
+        self.places = 0  # at which there is a distribution to see, or no token is allowed
+        self.barred = False  # whether no token is allowed at the last of them
+        self.answers = 0
+        controller.presenter.listeners.append(self._hear)
+
+    def _hear(self, event: m.Event) -> None:
+        if isinstance(event, m.FrameReady | m.NothingAllowed):
+            self.places += 1
+            self.barred = isinstance(event, m.NothingAllowed)
+        elif isinstance(event, m.Tokenized):
+            self.answers += 1
+
+
+def _finish(app: QApplication, controller: Controller, heard: _Heard) -> None:
+    """Wait until the worker has done all that it was asked for, and the window heard of it."""
+    before = heard.answers
+    controller.engine.send(m.Tokenize(controller.window.text.prompt_text))
+    _wait(app, lambda: heard.answers > before)
 
 
 def _wait(app: QApplication, done: Callable[[], bool]) -> None:
     while not done():
-        app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+        _pass(app)
+
+
+def _pass(app: QApplication) -> None:
+    app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
 
 
 def _rest(app: QApplication, milliseconds: int = 150) -> None:

@@ -132,6 +132,7 @@ class StatusBar(QWidget):
         self._dot = Dot(theme)
         self._text, self._device, self._time, self._weights = (self._label() for _ in range(4))
         self._text.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        self._text.setMinimumWidth(1)  # it asks for no room: what it may say depends on the room there is
         self._text.setAccessibleName(self.tr("State"))
         self.gauge = ContextGauge(theme)
         self.gauge.hide()

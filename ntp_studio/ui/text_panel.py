@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ntp_studio.core.pictures import Span
 from ntp_studio.core.types import PageToken, TokenText
 from ntp_studio.ui.heat_legend import HeatLegend
 from ntp_studio.ui.message_card import MessageCard
@@ -37,6 +38,7 @@ SIDE = 18  # pixels between the column's edge and what is in it
 class TextPanel(QWidget):
     """Composes the column and turns clicks on tokens into places of the session."""
 
+    front_changed = Signal(int)  # the text, the prompt editor or a message is in front now
     go_to = Signal(int)  # to the place right after this node
     next_branch = Signal(int)
     step_requested = Signal()
@@ -46,6 +48,7 @@ class TextPanel(QWidget):
     reopen_requested = Signal()  # the model that the message offers again
     mode_changed = Signal(str)
     zoom_changed = Signal(float)
+    _grown = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,6 +59,8 @@ class TextPanel(QWidget):
         self._behind: QWidget | None = None  # what the editor covers and a cancel shows again
         self._awaiting = False  # a prompt was sent, its text has not come yet
         self._asked_to_edit = False
+        self._growing = False  # tokens have come whose figures are not shown yet
+        self._grown.connect(self._tell_growth, Qt.ConnectionType.QueuedConnection)
 
         self._fit_soon = QTimer(self)
         self._fit_soon.setSingleShot(True)
@@ -146,6 +151,7 @@ class TextPanel(QWidget):
         self._stack.addWidget(text)
         self._stack.addWidget(self._editor)
         self._stack.addWidget(self._message)
+        self._stack.currentChanged.connect(self.front_changed)
 
         reading = QHBoxLayout()
         reading.setSpacing(10)
@@ -175,19 +181,26 @@ class TextPanel(QWidget):
         self._show_detail()
 
     def append(self, token: PageToken) -> None:
-        """The text grew by this token at its end."""
+        """The text grew by this token at its end. The figures follow before it is painted, once for all tokens that
+        came until then: laying them out costs more than the token."""
         ghost = self._page.text.cursor < len(self._page.text.tokens)
         self._page.append(token)
         if ghost:
             self._timeline.set_tokens(self._page.text.tokens)
         else:
             self._timeline.append(token)
-        self._show_figures()
-        self._show_detail()
+        if not self._growing:
+            self._growing = True
+            self._grown.emit()
 
     def show_pending(self, token: TokenText | None, forced: bool) -> None:
         """The token about to be taken; None when there is none."""
         self._page.set_pending(token, forced)
+
+    def show_spans(self, spans: tuple[Span, ...], source: str = "") -> None:
+        """Underline stretches of the text on the page, indexes counting its tokens from 0, until the next text. `()`
+        takes the lines away. `source` names the stage that speaks of them, for the card over a token."""
+        self._page.show_spans(spans, source)
 
     def show_tokenized(self, text: str, tokens: tuple[PageToken, ...], context_length: int) -> None:
         """The answer to `prompt_edited`."""
@@ -231,6 +244,10 @@ class TextPanel(QWidget):
         """What stands in the editor, and whether the chat template is to wrap it."""
         self._editor.set_text(text)
         self._editor.set_chat(chat)
+
+    def expect_text(self) -> None:
+        """Another text is on its way: it will be shown, even if a prompt is being written."""
+        self._awaiting = True
 
     prompt_text = property(lambda self: self._editor.text())
     prompt_chat = property(lambda self: self._editor.chat())
@@ -303,6 +320,13 @@ class TextPanel(QWidget):
     def _show_figures(self) -> None:
         self._stats.show_figures(self._page.text, self._context)
         self._place_figures()
+
+    @Slot()
+    def _tell_growth(self) -> None:
+        if self._growing:
+            self._growing = False
+            self._show_figures()
+            self._show_detail()
 
     @Slot()
     def _show_detail(self) -> None:

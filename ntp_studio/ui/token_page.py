@@ -16,7 +16,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from ntp_studio.core.pictures import Span
 from ntp_studio.core.types import PageToken
+from ntp_studio.ui.picture_spans import Stretch, around
 from ntp_studio.ui.theme import Theme
 from ntp_studio.ui.token_card import TokenCard
 from ntp_studio.ui.token_view import TokenView
@@ -25,6 +27,35 @@ MARGIN = 18
 SCALE = 1.3  # the page's text against the application's
 SPOKEN = 300  # characters of the text's end that a screen reader is given
 SPEAK_MS = 250
+
+
+class PageCard(TokenCard):
+    """The card of a token on the page, which also tells of the underlined stretches that it belongs to."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, parent)
+        self.stretches: tuple[Stretch, ...] = ()
+        self.source = ""
+
+    def _figures(self, token: PageToken) -> list[tuple[str, str]]:
+        rows = super()._figures(token)
+        caption = self.source or self.tr("underlined")
+        for stretch in self.stretches:
+            rows.append((caption, self._words(stretch)))
+            caption = ""
+        return rows
+
+    def _words(self, stretch: Stretch) -> str:
+        if len(stretch) == 1:
+            if stretch.now:
+                return self.tr("the text's last token, which stands earlier too")
+            return self.tr("the text's last token stands here already")
+        words = (
+            self.tr("of the text's last {0} tokens, which stand earlier too")
+            if stretch.now
+            else self.tr("the text's last {0} tokens stand here already")
+        )
+        return words.format(f"{len(stretch):,}")
 
 
 class TokenPage(TokenView):
@@ -46,7 +77,8 @@ class TokenPage(TokenView):
         self._speech.timeout.connect(self._describe)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setMouseTracking(True)
-        self._card: TokenCard | None = None
+        self._card: PageCard | None = None
+        self._source = ""
         self._card_index: int | None = None
 
     def set_path(self, tokens: Sequence[PageToken], cursor: int, prompt_length: int) -> None:
@@ -57,6 +89,20 @@ class TokenPage(TokenView):
     def append(self, token: PageToken) -> None:
         super().append(token)
         self._speak()
+
+    def show_spans(self, spans: Sequence[Span], source: str = "") -> None:
+        """As `TokenView.show_spans`; `source` names who speaks of them, for the card over a token."""
+        index = self._card_index
+        told = self._told(index)
+        super().show_spans(spans)
+        self._source = source
+        if told != self._told(index):
+            self._hide_card()
+
+    def _told(self, index: int | None) -> tuple[tuple[Stretch, ...], str]:
+        """What the card of this token says of stretches."""
+        held = around(self._stretches, index) if index is not None else ()
+        return held, self._source if held else ""
 
     def _speak(self) -> None:
         """Soon tell a screen reader, if there is one, how the text ends; a fast model does not wait for it."""
@@ -117,9 +163,10 @@ class TokenPage(TokenView):
                 QToolTip.showText(at, self.tr("The token drawn next: a click takes it"), self.viewport())
             return
         if self._card is None:
-            self._card = TokenCard(self._theme, self)
+            self._card = PageCard(self._theme, self)
         if index != self._card_index or not self._card.isVisible():
             self._card_index = index
+            self._card.stretches, self._card.source = self._told(index)
             self._card.show_token(self.text.tokens[index], at)
 
     def _hide_card(self) -> None:

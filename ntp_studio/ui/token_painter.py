@@ -110,6 +110,32 @@ class TokenPainter:
         else:
             painter.fillRect(QRectF(box.left(), box.bottom() - UNDERLINE, box.width(), UNDERLINE), color)
 
+    def stretch(
+        self, painter: QPainter, run: QRectF, room: float, now: bool, level: int, begins: bool, ends: bool
+    ) -> None:
+        """A line below the chips of one line of text, in the `room` pixels before the next: tokens that a stage speaks
+        of. The end of the text is underlined solid with ticks where it begins and ends, an earlier passage dashed.
+
+        It keeps clear of the chips, whose own underlines tell how they were chosen. There are two levels.
+        """
+        thick = 1.0 if room < 7 else 2.0
+        top = run.bottom() + round(max(room - 2 * thick - 1.0, 0.0) * 0.8) + level * (thick + 1.0)
+        left, right = round(run.left()) + (1 if begins else 0), round(run.right()) - (1 if ends else 0)
+        if right <= left:
+            return
+        if now:
+            painter.fillRect(QRectF(left, top, right - left, thick), self._accent)
+        else:
+            pen = QPen(self._accent, thick, Qt.PenStyle.CustomDashLine, Qt.PenCapStyle.FlatCap)
+            pen.setDashPattern([4.0 / thick, 3.0 / thick])
+            painter.setPen(pen)
+            painter.drawLine(QPointF(left, top + thick / 2), QPointF(right, top + thick / 2))
+        tick = QRectF(left, run.bottom() - 5.0, 2.0, top + thick - run.bottom() + 5.0)
+        if now and begins:
+            painter.fillRect(tick, self._accent)
+        if now and ends:
+            painter.fillRect(tick.translated(right - left - 2.0, 0), self._accent)
+
     def pending(self, painter: QPainter, box: QRectF, forced: bool) -> None:
         """The dashed outline of the token about to be taken (solid when a person chose it)."""
         style = Qt.PenStyle.SolidLine if forced else Qt.PenStyle.CustomDashLine

@@ -18,8 +18,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
+from ntp_studio.core.pictures import Span
 from ntp_studio.core.types import PageToken, TokenText
 from ntp_studio.ui.page_text import PageText
+from ntp_studio.ui.picture_spans import Stretch, arranged
 from ntp_studio.ui.plain_line import PlainLine
 from ntp_studio.ui.theme import Theme
 from ntp_studio.ui.token_figures import MODES, Mode
@@ -52,6 +54,7 @@ class TokenView(QAbstractScrollArea):
         self._margin = margin
         self._plain_lines: dict[int, PlainLine] = {}
         self._font_key = ""
+        self._stretches: tuple[Stretch, ...] = ()
         self.text = PageText(self._measure, Metrics(100.0))
         self.text.tag_words = self.tr("next → {0}")
         self._reset_look()
@@ -60,6 +63,7 @@ class TokenView(QAbstractScrollArea):
     # -- the text ------------------------------------------------------------------------------------------------------
 
     def set_path(self, tokens: Sequence[PageToken], cursor: int, prompt_length: int) -> None:
+        self._stretches = ()  # they were those of another place; everything is painted anew
         self.text.set_path(tokens, cursor, prompt_length)
         if self._selected is not None and self.text.index_of(self._selected) is None:
             self._selected = None
@@ -70,6 +74,8 @@ class TokenView(QAbstractScrollArea):
     def append(self, token: PageToken) -> None:
         follows = self._at_bottom()
         changed = self.text.append(token)
+        # A way ahead that was not followed has gone, and what stood there with it.
+        self._stretches = tuple(s for s in self._stretches if s.end <= len(self.text.tokens))
         self._text_changed(changed)
         if follows:
             self._show_end()
@@ -79,6 +85,24 @@ class TokenView(QAbstractScrollArea):
         self._text_changed(self.text.set_pending(token, forced))
         if follows:
             self._show_end()
+
+    def show_spans(self, spans: Sequence[Span]) -> None:
+        """Underline these stretches of the text, indexes counting its tokens, until others are shown or the text is
+        replaced. Only lines that look different are painted."""
+        stretches = arranged(spans, len(self.text.tokens))
+        for stretch in set(self._stretches) ^ set(stretches):
+            self._repaint_tokens(stretch.start, stretch.end)
+        self._stretches = stretches
+
+    def _repaint_tokens(self, start: int, end: int) -> None:
+        end = min(end, len(self.text.tokens))  # a way ahead may have gone since
+        if start >= end:
+            return
+        first = self.text.line_of(self.text.entry_of(start))
+        last = max(line for line, _, _ in self.text.flow.fragments_of(self.text.entry_of(end - 1)))
+        top = self._margin + first * self._pitch - self.verticalScrollBar().value()
+        height = (last - first + 1) * self._pitch
+        self.viewport().update(QRect(0, top, self.viewport().width(), height))
 
     def _get_selected(self) -> int | None:
         return self._selected
@@ -312,11 +336,44 @@ class TokenView(QAbstractScrollArea):
             self._painter.pending(painter, box, text.forced)
         for box in _joined(rings):
             self._painter.ring(painter, box)
+        if self._stretches:
+            self._paint_stretches(painter, fragments, boxes)
         for fragment, box in zip(fragments, boxes, strict=True):
             if text.is_boundary(fragment):
                 left = box.center().x() if fragment.space else box.left() - 0.5
                 self._painter.boundary(painter, left, box.top(), box.height())
                 break
+
+    def _paint_stretches(self, painter: QPainter, fragments: list[Fragment], boxes: list[QRectF]) -> None:
+        """The part of each stretch that stands on one line."""
+        text, room = self.text, float(self._pitch - self._chip_height)
+        placed = [
+            (index, index + fragment.last - fragment.entry, fragment, box)
+            for fragment, box in zip(fragments, boxes, strict=True)
+            if (index := text.index_at(fragment.entry)) is not None
+        ]
+        for stretch in self._stretches:
+            # The space before its first word may have stayed on the line above; nothing is repeated there.
+            start = next((f for f in self._fragments(stretch.start) if not f.space), None)
+            held = [
+                (part, box)
+                for a, b, part, box in placed
+                if a < stretch.end and stretch.start <= b and (a > stretch.start or not part.space or start is None)
+            ]
+            runs = _joined([box for _, box in held])
+            if not runs:
+                continue
+            begins = held[0][0] is (start or self._fragments(stretch.start)[0])
+            ends = held[-1][0] is self._fragments(stretch.end - 1)[-1]
+            if held[0][1].left() > held[-1][1].left():  # written from right to left
+                begins, ends = ends, begins
+            for number, run in enumerate(runs):
+                left, right = begins and number == 0, ends and number == len(runs) - 1
+                self._painter.stretch(painter, run, room, stretch.now, stretch.level, left, right)
+
+    def _fragments(self, index: int) -> list[Fragment]:
+        """Everything that shows token `index`."""
+        return [fragment for _, _, fragment in self.text.flow.fragments_of(self.text.entry_of(index))]
 
     # -- events --------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QWidget
 
-from ntp_studio.core.types import ModelInfo, ModelListing
+from ntp_studio.core.types import DecodingSettings, ModelInfo, ModelListing
 from ntp_studio.ui.actions import Actions, key_text
 from ntp_studio.ui.bar_button import BarButton
 from ntp_studio.ui.model_menu import ModelMenu
@@ -138,7 +138,7 @@ class Toolbar(QWidget):
         self._presets = BarButton(self._theme, self.tr("Presets"), chevron=True)
         self._presets.setObjectName("presets_button")
         self._presets.setToolTip(self.tr("Ready-made decoding settings"))
-        self._preset_menu = PresetMenu(self)
+        self._preset_menu = PresetMenu(self._table, self)
         self._preset_menu.preset_chosen.connect(self.preset_chosen)
         self._presets.setMenu(self._preset_menu)
         self._theme_button = BarButton(self._theme, glyph="moon", action=self._table["theme"])
@@ -242,6 +242,9 @@ class Toolbar(QWidget):
     def show_preset(self, name: str | None) -> None:
         """Mark the preset that the present decoding settings are (see `preset_menu.preset_of`), or none."""
         self._preset_menu.show_preset(name)
+
+    def show_own_presets(self, presets: Sequence[tuple[str, DecodingSettings]]) -> None:
+        self._preset_menu.show_own(presets)
 
     def speed(self) -> float:
         return self._speed

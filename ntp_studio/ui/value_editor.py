@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QLocale, QSize, Qt, QTimer
-from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QValidator, QWheelEvent
+from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QPalette, QValidator, QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QDoubleSpinBox, QWidget
 
 from ntp_studio.ui.panel_labels import mono_like
@@ -33,6 +33,9 @@ class ValueEditor(QDoubleSpinBox):
         self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.setKeyboardTracking(False)
         self.setFrame(False)
+        ground = QPalette()
+        ground.setBrush(QPalette.ColorRole.Base, Qt.BrushStyle.NoBrush)  # that of the card, whatever it is
+        self.setPalette(ground)
         self.lineEdit().setProperty("flat", True)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.restyle()
@@ -48,7 +51,7 @@ class ValueEditor(QDoubleSpinBox):
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(self.font())
         text = max(self._widest, self.textFromValue(self.value()), key=len)
-        return QSize(metrics.horizontalAdvance(text) + 14, metrics.height() + 5)
+        return QSize(metrics.horizontalAdvance(text) + 12, metrics.height() + 5)
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()

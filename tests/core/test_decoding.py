@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -189,6 +193,63 @@ def test_ranking_is_by_logit_then_id(values: list[float], n: int) -> None:
     assert scores.top(scores.count).tolist() == wanted
     assert Scores.of(np.array(values)).top(scores.count).tolist() == wanted
     assert scores.best == wanted[0]
+
+
+@given(st.integers(0, 2**32), st.integers(1, 300), st.floats(0.05, 0.95))
+def test_a_cut_ranks_as_a_sort_of_what_it_left(seed: int, n: int, share: float) -> None:
+    """What a large rest takes over from the ranking before the cut is what sorting it would give."""
+    rng = np.random.default_rng(seed)
+    scores = Scores.of(np.round(rng.standard_normal(8000), 1))  # with many ties
+    for mask in (scores.values >= np.quantile(scores.values, 1 - share), rng.random(8000) < share):
+        left = scores.where(mask)
+        wanted = sorted(left.ids.tolist(), key=lambda i: (-left.value_of(i), i))[:n]
+        assert left.top(n).tolist() == wanted
+        heated = left.with_values(left.values / 2, same_order=True)
+        assert heated.where(heated.values > heated.values.min()).top(n).tolist() == wanted[: heated.count]
+
+
+def test_equals_rank_by_id_also_after_a_cut_and_a_change() -> None:
+    left = Scores.of(np.array([1.0, 3.0, 2.0, 0.0])).first(3)
+    assert left.ids.tolist() == [1, 2, 0]
+    level = left.changed(left.places(np.array([0, 1, 2])), np.full(3, 5.0))
+    assert level.top(3).tolist() == [0, 1, 2]
+    assert level.best == 0
+    banned = left.changed(left.places(np.array([1])), np.array([-np.inf]))
+    assert sorted(zip(banned.ids.tolist(), banned.values.tolist(), strict=True)) == [(0, 1.0), (2, 2.0)]
+
+
+def test_sums_do_not_depend_on_what_was_asked_for_first() -> None:
+    values = np.random.default_rng(1).standard_normal(40_000) * 3
+    one, other = Scores.of(values), Scores.of(values)
+    assert other.weights.size == 40_000
+    assert (one.total, one.entropy, one.log_normalizer) == (other.total, other.entropy, other.log_normalizer)
+    p = np.exp(values - one.log_normalizer)
+    assert one.total == pytest.approx(np.exp(values - values.max()).sum(), rel=1e-13)
+    assert one.entropy == pytest.approx(-(p * np.log(p)).sum(), rel=1e-12)
+    assert one.probabilities_at(np.array([5, 39_999])) == pytest.approx(p[[5, 39_999]])
+
+
+FAULTS = """
+import resource
+import numpy as np
+from ntp_studio.core.decoding import Chain, Context, Scores, settings_from_names
+
+logits = np.random.default_rng(0).standard_normal(151_936) * 3
+chain = Chain.of(settings_from_names({"repetition_penalty": 1.1, "temperature": 1.5, "top_p": 0.9999, "min_p": 1e-9}))
+counted = []
+for _ in range(8):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    chain.run(Scores.of(logits), Context([1, 2, 3], 1)).reports()
+    counted.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(sorted(counted)[4])
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators decide for themselves")
+def test_a_step_does_not_fetch_its_memory_anew() -> None:
+    """One array of such a vocabulary is 297 pages; in a process of its own, since what ran before matters."""
+    told = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    assert int(told.stdout) < 150
 
 
 @pytest.mark.parametrize("bad", [[np.nan, 1.0], [np.inf, 1.0], [-np.inf, -np.inf]])

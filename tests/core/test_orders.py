@@ -15,7 +15,7 @@ from ntp_studio.core.decoding.commuting import commute
 from ntp_studio.core.decoding.context import NoVocabulary
 from ntp_studio.core.decoding.copy_llamacpp import OTHER_DRAW, as_llamacpp
 from ntp_studio.core.decoding.copy_transformers import as_transformers
-from ntp_studio.core.decoding.orders import order_of
+from ntp_studio.core.decoding.orders import order_of, orders_of, place_for, without_always
 from ntp_studio.core.decoding.stages import (
     AdaptiveP,
     Bans,
@@ -88,6 +88,41 @@ def test_the_order_of_a_chain_is_recognised() -> None:
     assert order_of(off) == "transformers", "only what is on counts"
 
 
+def test_what_a_program_always_applies_is_part_of_its_order() -> None:
+    values = USUAL | {"dry_multiplier": 0.8}
+    ours = settings_from_names(values, order="koboldcpp")
+    assert orders_of(ours) == ("koboldcpp",)
+    own = without_always(ours, "koboldcpp")
+    assert names(own) == ["dry", "repetition_penalty", "top_k", "top_p", "min_p", "temperature"]
+    assert own.stages[2].values == (("top_k", 40),), "the person's own top-k stays"
+    assert without_always(own, "koboldcpp") == own
+    assert orders_of(own) == (), "without it, it is not what koboldcpp does"
+    assert without_always(ours, "llama.cpp") == ours
+
+
+def test_webui_with_the_temperature_last() -> None:
+    values = USUAL | {"dynatemp_range": 0.5, "stop_strings": "END", "no_repeat_ngram_size": 3}
+    ours = settings_from_names(values, order="webui-temperature-last")
+    assert names(ours) == [
+        "repetition_penalty", "top_k", "top_p", "min_p", "no_repeat_ngram_size", "temperature", "dynamic_temperature",
+        "stop",
+    ]  # fmt: skip
+    assert orders_of(ours) == ("webui-temperature-last",)
+    short = settings_from_names({"top_p": 0.9, "temperature": 0.7}, order="webui-temperature-last")
+    assert orders_of(short) == ("llama.cpp", "webui-temperature-last")
+    assert order_of(short) == "llama.cpp"
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_further_stage_is_put_where_its_order_has_it(order: str) -> None:
+    for name in STAGES:
+        rest = DecodingSettings(tuple(StageSetting(n) for n in STAGES if n != name))
+        stages = list(arranged(rest, order, always=True).stages)
+        stages.insert(place_for(DecodingSettings(tuple(stages)), name, order), StageSetting(name))
+        assert order in orders_of(DecodingSettings(tuple(stages))), name
+    assert place_for(DecodingSettings(), "top_k", order) == 0
+
+
 def test_temperature_last_keeps_what_the_cuts_kept() -> None:
     """The measured example of the biggest difference between the programs: top-p after or before a high temperature."""
     logits = Scores.of(np.log(np.array([0.6, 0.3, 0.05, 0.03, 0.02])))
@@ -97,7 +132,7 @@ def test_temperature_last_keeps_what_the_cuts_kept() -> None:
         .result.count
         for order in ORDERS
     }
-    assert kept == {"transformers": 4, "llama.cpp": 2, "koboldcpp": 2, "webui": 4}
+    assert kept == {"transformers": 4, "llama.cpp": 2, "koboldcpp": 2, "webui": 4, "webui-temperature-last": 2}
 
 
 class Vocabulary(NoVocabulary):

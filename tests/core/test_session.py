@@ -349,10 +349,10 @@ def test_find_reaches_any_token_and_force_takes_it() -> None:
 
 
 def test_old_logits_are_dropped_and_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ntp_studio.core.session.LOGITS_KEPT", 0)
+    monkeypatch.setattr("ntp_studio.core.places.LOGITS_KEPT", 0)
     session = tiny.model("llama").start(PROMPT, seed=4)
     frames = [session.step() for _ in range(8)]
-    assert len(session._logits) == 2
+    assert len(session._places) == 2
     for frame in frames:
         session.go_to(frame.node)
         again = session.frame()

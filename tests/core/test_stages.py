@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from ntp_studio.core.decoding import STAGES, Chain, Context, Scores, Stage, build_stage, settings_from_names
 from ntp_studio.core.decoding.context import NoVocabulary
-from ntp_studio.core.decoding.scores import crossing
+from ntp_studio.core.decoding.sorting import crossing
 from ntp_studio.core.decoding.stages import (
     AdaptiveP,
     Bans,
@@ -36,6 +37,7 @@ from ntp_studio.core.decoding.stages import (
     Typical,
     Xtc,
 )
+from ntp_studio.core.decoding.stages.dry import continuations, repeats
 from ntp_studio.core.types import DecodingSettings, NoTokenAllowed, SettingError, StageSetting
 
 
@@ -212,6 +214,25 @@ def test_scopes_and_windows_of_the_penalties() -> None:
     assert after(PresenceFrequency(0.0, -1.0)) == [2, 2, 5, 2, 2]
 
 
+@given(st.lists(st.integers(2, 5), max_size=30), st.integers(1, 4))
+def test_the_quick_look_for_repeats_misses_none(history: list[int], allowed: int) -> None:
+    if len(history) > allowed:
+        assert repeats(np.array(history), allowed) == bool(continuations(history, allowed, {}))
+
+
+def test_the_words_of_one_are_not_those_of_many() -> None:
+    scores, at = Scores.of(np.zeros(9)), context([5, 3, 5])
+    assert threshold(RepetitionPenalty(1.5), scores, context([3])) == "1 token penalised"
+    assert threshold(PresenceFrequency(1.0), scores, context([3])) == "1 token penalised"
+    assert threshold(Bias(("#1=2",)), scores, at) == "1 token biased"
+    one = Dry(0.8, 1.75, 1, dry_sequence_breakers=())
+    assert threshold(one, scores, at) == "1 token would continue a repetition, up to 1 token long"
+    two = threshold(one, scores, context([5, 3, 5, 4, 5]))
+    assert two == "2 tokens would continue a repetition, up to 1 token long"
+    assert threshold(Xtc(1.0, 0.25, ()), of(0.5, 0.3, 0.2), at) == "coin 0.000 < 1; strikes 1 token of p ≥ 0.25"
+    assert threshold(TopK(2), of(1.0, 0.0), at) == "only 1 token left: k = 2 cuts none"
+
+
 def test_dry_counts_matches_up_to_a_breaker() -> None:
     scores = Scores.of(np.zeros(9))
     text = [2, 3, 4, 5, 2, 3, 4]
@@ -248,7 +269,7 @@ def test_minimum_length_tells_what_the_end_had() -> None:
     assert after.ids.tolist() == [1, 2]
     assert after.probabilities == pytest.approx([2 / 3, 1 / 3]), "in proportion"
     assert note.threshold == "2 more to go; the end had 25.00%"
-    assert MinLength(3).reason(0, 0.0, scores, note) == "the end is forbidden: 1 new tokens < 3"
+    assert MinLength(3).reason(0, 0.0, scores, note) == "the end is forbidden: 1 new token < 3"
     assert MinLength(1).apply(scores, context([2, 2, 2], 2))[0] is scores
 
 
@@ -358,13 +379,26 @@ def test_adaptive_p_prefers_what_is_near_its_target() -> None:
 # -- what holds for all
 
 
+# A term that a card uses, and what must stand beside it for those who meet it there for the first time.
+EXPLAINED = {
+    "logit": "score that the model gave|the model's score|logit that the model gave",
+    "entropy": "how spread out|average surprise",
+    "surprise": "log₂ of its|−ln p of its|surprising",
+    "standard deviation": "from their average",
+    "breaker": "line break",
+    "bend": "one step differs from the next",
+}
+
+
 def test_every_stage_explains_itself() -> None:
     for name, kind in STAGES.items():
         assert kind.name == name
         assert kind.label
         assert kind.origin
-        assert 2 <= kind.summary.count(". ") + 1 <= 7, name
+        assert 2 <= kind.summary.count(". ") + 1 <= 5, name
         assert len(kind.summary) < 520, name
+        for term, told in EXPLAINED.items():
+            assert term not in kind.summary or re.search(told, kind.summary), f"{name} leaves {term} unexplained"
         assert kind.parameters or kind.texts
         for p in kind.parameters:
             assert p.minimum <= p.default <= p.maximum <= p.hard_maximum, p.name

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ntp_studio.core.types import Candidate, DrawReport, Origin, StepFrame, TokenText
+from ntp_studio.core.types import Candidate, DrawReport, Needle, Origin, StepFrame, Taken, TokenText
 
 _TEXT = """
 heart special family wife dream soft daughter son small passion beautiful kn large good big dog lot
@@ -37,11 +37,16 @@ def make_frame(
     node: int = 20,
     scale: float = 1.0,
     seed: int = 7,
+    u: float | None = None,
+    needle: Needle = "seed",
+    taken: Taken | None = None,
 ) -> StepFrame:
     """A Zipf-like distribution over `vocab_size` tokens, put through temperature and top-p by their definitions.
 
     `chosen` is the place (from 0) in the model's order, which may lie beyond `top`. `specials` are places, too.
-    A larger `scale` makes the model surer.
+    A larger `scale` makes the model surer. Under `race` the noise is such that the chosen token wins, and the arrivals
+    are those of the whole vocabulary; under `dart` the needle falls on the middle of it, or `u` chooses the token.
+    `seed` is that of the figures.
     """
     rng = np.random.default_rng(seed)
     places = np.arange(2.0, vocab_size + 2.0)
@@ -55,6 +60,16 @@ def make_frame(
     processed_normalizer = float(np.logaddexp.reduce(processed_logits[:kept]))
     q = np.exp(processed_logits - processed_normalizer)
 
+    noise = np.random.default_rng(seed + 1).exponential(size=vocab_size)
+    ends = np.cumsum(q[:kept])
+    if method == "dart" and u is not None and origin == "drawn":
+        chosen = min(int(np.searchsorted(ends, u)), kept - 1)
+    if method == "race" and origin == "drawn" and chosen < kept:
+        rivals = noise[:kept] / q[:kept]
+        rivals[chosen] = np.inf
+        noise[chosen] = 0.6 * min(rivals.min(), 5.0) * q[chosen]
+    noise *= 0.3 / (noise[:kept] / q[:kept]).min()  # a winner's time that tests can name
+
     def candidate(place: int) -> Candidate:
         label = labels[place] if place < len(labels) else f"·token{place}"
         cut = place >= kept
@@ -67,13 +82,21 @@ def make_frame(
             processed_probability=float(q[place]),
             processed_logit=float(processed_logits[place]),
             cut_by="top_p" if cut else None,
+            noise=float(noise[place]) if method == "race" else math.nan,
             reason=f"the {kept} tokens before it already hold {top_p:.0%}" if cut and top_p is not None else "",
         )
 
+    draw = DrawReport(method="greedy", seed=42, position=step - 1)
+    if method == "race":
+        draw = DrawReport(method="race", seed=42, position=step - 1, time=0.3)
+    elif method == "dart":
+        middle = float(ends[chosen] - q[chosen] / 2) if chosen < kept else 0.5
+        draw = DrawReport(method="dart", seed=42, position=step - 1, u=middle if u is None else u, needle=needle)
     listed = list(range(min(top, vocab_size)))
     if chosen not in listed:
         listed.append(chosen)
     candidates = tuple(candidate(place) for place in listed)
+    order = np.argsort(noise[:kept] / q[:kept], kind="stable")[:8].tolist() if method == "race" else []
     return StepFrame(
         step=step,
         node=node,
@@ -83,7 +106,7 @@ def make_frame(
         candidates=candidates,
         choice=candidate(chosen),
         origin=origin,
-        draw=DrawReport(method="greedy" if method == "greedy" else "race", seed=42, position=step - 1, time=0.3),
+        draw=draw,
         entropy_bits=_entropy(p),
         processed_entropy_bits=_entropy(q),
         kept=kept,
@@ -95,6 +118,8 @@ def make_frame(
         stages=(),
         model_ms=50.0,
         step_ms=51.0,
+        taken=taken,
+        arrivals=tuple(map(candidate, order)),
     )
 
 

@@ -35,6 +35,10 @@ KEYS = {
     "new_seed": Qt.Key.Key_N,
     "greedy": Qt.Key.Key_G,
     "log_scale": Qt.Key.Key_L,
+    "dart": Qt.Key.Key_T,
+    "hold_needle": Qt.Key.Key_H,
+    "draw_many": Qt.Key.Key_D,
+    "story": Qt.Key.Key_S,
     "force_selected": Qt.Key.Key_Return,
     "select_next": Qt.Key.Key_Down,
     "select_previous": Qt.Key.Key_Up,
@@ -117,6 +121,33 @@ def test_typing_fires_nothing(window: Window, qtbot: QtBot, make: Callable[[], Q
     qtbot.keyClick(field, Qt.Key.Key_F1)
     qtbot.keyClick(field, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
     assert window.fired == ["keys_help", "open_model"], "commands still work while typing"
+
+
+@pytest.mark.parametrize("make", [QLineEdit, QPlainTextEdit, spin_box])
+def test_undo_belongs_to_the_field_while_a_person_types(
+    window: Window, qtbot: QtBot, make: Callable[[], QWidget]
+) -> None:
+    field = make()
+    window.column.addWidget(field)
+    focus(qtbot, field)
+    line = field.lineEdit() if isinstance(field, QDoubleSpinBox) else field
+    text = line.toPlainText if isinstance(line, QPlainTextEdit) else line.text
+    line.selectAll()
+    before = text()
+    qtbot.keyClick(field, Qt.Key.Key_7)
+    assert text() == "7"
+    qtbot.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert (text(), window.fired) == (before, [])
+    focus(qtbot, window.inside)
+    qtbot.keyClick(window.inside, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert window.fired == ["undo_decoding"]
+
+
+def test_columns_of_the_list_of_keys_are_about_as_long(window: Window) -> None:
+    shown = [sum(bool(spec.keys) for spec in group.specs) for group in window.table.groups]
+    assert sorted(index for column in KeysDialog.COLUMNS for index in column) == list(range(len(shown)))
+    lengths = [sum(shown[index] + 2 for index in column) for column in KeysDialog.COLUMNS]
+    assert max(lengths) - min(lengths) <= 5
 
 
 def test_read_only_text_is_no_text_field(window: Window, qtbot: QtBot) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntp_studio.core.decoding import STAGES
 from ntp_studio.ui.candidate_text import (
     arithmetic,
     bits,
@@ -19,8 +20,10 @@ from ntp_studio.ui.candidate_text import (
     cut_label,
     explain,
     hex_bytes,
+    normalizer_explained,
     percent,
     processed_percent,
+    race_arithmetic,
     stage_label,
 )
 from tests.ui.frames import make_frame
@@ -105,6 +108,22 @@ def test_the_arithmetic_has_three_decimals_where_they_do() -> None:
     assert arithmetic(1.0, 1.00004, math.exp(-0.00004)) == "e^(1.00000 − 1.00004) > 99.9%"
 
 
+def test_the_number_subtracted_is_explained_with_the_figure_that_it_has_there() -> None:
+    frame = make_frame()
+    for candidate in frame.candidates:
+        lines = explain(candidate, frame).lines
+        subtracted = lines[0][1].partition("− ")[2].partition(")")[0]
+        assert lines[1] == ("", f"{subtracted} = ln Σ e^logit, over all tokens")
+        assert float(subtracted) == pytest.approx(frame.log_normalizer, abs=5e-4)
+    unknown = explain(frame.choice, None).plain()
+    assert "Σ" not in unknown
+    assert normalizer_explained(-3.0, -1.5, math.exp(-1.5)).startswith("−1.500 = ")
+
+
+def test_it_is_said_what_a_click_does() -> None:
+    assert explain(make_frame().choice, make_frame()).hint == "Click or Enter takes it · right click: its story"
+
+
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
     [
@@ -139,6 +158,14 @@ def test_bytes_are_hex_and_bounded() -> None:
 def test_stage_names_fall_back_to_themselves() -> None:
     assert stage_label("top_p") == "top-p"
     assert stage_label("brand_new_stage") == "brand_new_stage"
+
+
+def test_stages_are_called_as_on_their_cards() -> None:
+    for name, stage in STAGES.items():
+        assert stage_label(name).casefold() == stage.label.casefold()
+    assert [stage_label(n) for n in ("xtc", "dry", "top_n_sigma", "temperature")] == [
+        "XTC", "DRY", "top-nσ", "temperature",
+    ]  # fmt: skip
 
 
 def test_a_cut_token_has_no_percentage_after_decoding_and_says_why() -> None:
@@ -187,3 +214,27 @@ def test_the_draw_is_explained_in_words() -> None:
     captions = [caption for caption, _ in explain(greedy.choice, greedy).lines]
     assert "before greedy" in captions
     assert "after decoding" not in captions
+
+
+def test_the_dart_is_explained_in_words() -> None:
+    frame = make_frame(method="dart", u=0.57)
+    words = " ".join(choice_explained(frame.draw))
+    for part in ("end to end", "The seed says where it falls", "llama.cpp draws in this way"):
+        assert part in words
+    held = " ".join(choice_explained(replace(frame.draw, needle="held")))
+    assert "You hold the needle" in held
+    assert "dart · u = 0.570 · seed 42 · draw 6" in explain(frame.choice, frame).plain()
+
+
+def test_the_arithmetic_of_the_race_comes_out() -> None:
+    frame = make_frame()
+    for candidate in frame.candidates:
+        text = race_arithmetic(candidate)
+        if candidate.cut_by is not None:
+            assert text == ""
+            continue
+        luck, probability, time = (float(part) for part in re.split(" [÷=] ", text))
+        assert luck / probability == pytest.approx(time, rel=2e-3)
+        assert ("luck ÷ p = time", text) in explain(candidate, frame).lines
+    dart = make_frame(method="dart")
+    assert race_arithmetic(dart.choice) == ""

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from ntp_studio.ui.chart import CandidateChart
 from ntp_studio.ui.chart_paint import LOG_TICKS, RowPainter, position
 from ntp_studio.ui.chart_rows import frame_listing
+from ntp_studio.ui.draw_overlay import Draws
 from ntp_studio.ui.theme import DARK, LIGHT, Theme
 from tests.ui.frames import WORDS, make_frame
 
@@ -215,7 +216,7 @@ def test_figures_of_another_place_are_withheld(qtbot: QtBot, chart: CandidateCha
     assert chart.card.explanation is None
 
 
-def test_wheel_scrolls_the_rows_and_menus_stay_shut(qtbot: QtBot, chart: CandidateChart) -> None:
+def test_wheel_scrolls_the_rows_and_pyqtgraphs_menu_stays_shut(qtbot: QtBot, chart: CandidateChart) -> None:
     show(chart, chosen=0)
     where = QPointF(point(chart, 3))
     down = QWheelEvent(
@@ -233,10 +234,63 @@ def test_wheel_scrolls_the_rows_and_menus_stay_shut(qtbot: QtBot, chart: Candida
     assert chart.rows[0].chosen
     assert chart.rows[1].candidate.rank == 3
     before = chart.grab().toImage()
-    menu = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, where.toPoint(), chart.mapToGlobal(where.toPoint()))
-    QApplication.sendEvent(chart.viewport(), menu)
+    menu_at(chart, point(chart, len(chart.rows) - 1))  # the others have no story
     assert QApplication.activePopupWidget() is None
     assert chart.grab().toImage() == before
+
+
+def menu_at(chart: CandidateChart, where: QPoint) -> None:
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, where, chart.mapToGlobal(where))
+    QApplication.sendEvent(chart.viewport(), event)
+
+
+def test_a_right_click_selects_and_forces_nothing(qtbot: QtBot, chart: CandidateChart) -> None:
+    show(chart)
+    forced: list[int] = []
+    chart.force_requested.connect(forced.append)
+    wanted = chart.rows[3].candidate.token.id
+    with qtbot.waitSignal(chart.selection_changed) as told:
+        qtbot.mouseClick(chart.viewport(), Qt.MouseButton.RightButton, pos=point(chart, 3))
+        menu_at(chart, point(chart, 3))
+    assert told.args == [wanted] == [chart.selected]
+    menu = QApplication.activePopupWidget()
+    assert menu is not None
+    story = next(action for action in menu.actions() if action.objectName() == "row_story")
+    with qtbot.waitSignal(chart.story_requested) as asked:
+        story.trigger()
+    menu.close()
+    assert asked.args == [wanted]
+    assert forced == []
+
+
+def test_a_left_click_forces_and_opens_no_story(qtbot: QtBot, chart: CandidateChart) -> None:
+    show(chart)
+    with qtbot.assertNotEmitted(chart.selection_changed):
+        qtbot.mouseClick(chart.viewport(), Qt.MouseButton.LeftButton, pos=point(chart, 2))
+
+
+def test_many_draws_are_marked_where_they_fell(qtbot: QtBot, chart: CandidateChart) -> None:
+    show(chart, chosen=0)
+    candidate = chart.rows[5].candidate
+    track = RowPainter(LIGHT, chart.font()).columns(chart.width(), chart.rows).track
+
+    def dark() -> set[int]:
+        """Where the row has the colour of the mark."""
+        image = chart.grab().toImage()
+        ratio = image.devicePixelRatio()
+        y = int(chart.row_rect(5).center().y() * ratio) - 2
+        found = {x for x in range(image.width()) if QColor(image.pixel(x, y)).lightness() < 60}
+        return {round(x / ratio) for x in found if track.x + 20 <= x / ratio <= track.right}
+
+    assert dark() == set()
+    chart.draws = Draws(1000, {candidate.token.id: 600})
+    assert dark()
+    assert all(abs(x - track.x - 0.6 * track.width) <= 5 for x in dark())
+    qtbot.mouseMove(chart.viewport(), point(chart, 5))
+    qtbot.waitUntil(lambda: chart.card.explanation is not None)
+    assert "drawn 600 of 1,000 (60.0%), expected" in chart.card.explanation.plain()
+    chart.draws = None
+    assert dark() == set()
 
 
 def test_empty_chart_paints(chart: CandidateChart) -> None:

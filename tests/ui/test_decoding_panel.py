@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
+from ntp_studio.core.decoding.orders import ORDERS
 from ntp_studio.core.decoding.presets import PRESETS
-from ntp_studio.core.decoding.stages import SHOWN, STAGES, Parameter, Stage
+from ntp_studio.core.decoding.stages import SHOWN, STAGES, Parameter
 from ntp_studio.core.types import DecodingSettings, StageReport, StageSetting
 from ntp_studio.ui.card_parts import CaptionRow
 from ntp_studio.ui.decoding_panel import DecodingPanel
@@ -18,28 +17,12 @@ from ntp_studio.ui.parameter_slider import ParameterSlider
 from ntp_studio.ui.theme import Theme
 from ntp_studio.ui.value_editor import ValueEditor
 
-
-class Pair(Stage):
-    """A stage with two parameters, one of them over several powers of ten."""
-
-    name: ClassVar = "pair"
-    label: ClassVar = "Pair"
-    summary: ClassVar = "Two numbers."
-    parameters: ClassVar = (
-        Parameter("pair_share", "share", 0.5, 0.0, 1.0),
-        Parameter("pair_size", "size", 0.001, 0.0001, 1.0, decimals=4, scale="log"),
-    )
-
-    def __init__(self, pair_share: float, pair_size: float) -> None:
-        self.pair_share, self.pair_size = pair_share, pair_size
-
-
-CATALOGUE: dict[str, type[Stage]] = {**SHOWN, "pair": Pair}
+USUAL = list(SHOWN)
 
 
 @pytest.fixture
 def panel(qtbot: QtBot) -> DecodingPanel:
-    panel = DecodingPanel(Theme(), CATALOGUE)
+    panel = DecodingPanel(Theme())
     qtbot.addWidget(panel)
     panel.resize(280, 700)
     panel.show()
@@ -67,42 +50,51 @@ def switch_on(panel: DecodingPanel, *names: str) -> None:
     panel.set_settings(DecodingSettings(tuple(StageSetting(name, ()) for name in names)))
 
 
-def test_begins_with_every_stage_listed_and_off(panel: DecodingPanel) -> None:
+def test_begins_with_the_usual_stages_listed_and_off(panel: DecodingPanel) -> None:
     settings = panel.settings()
-    assert order(panel) == list(CATALOGUE)
+    assert order(panel) == USUAL
     assert settings.method == "race"
     assert not any(stage.enabled for stage in settings.stages)
     assert setting(panel, "top_k").values == (("top_k", 40.0),)
-    assert setting(panel, "pair").values == (("pair_share", 0.5), ("pair_size", 0.001))
+    assert settings.needle is None
 
 
 def test_settings_come_back_as_they_were_given(panel: DecodingPanel, qtbot: QtBot) -> None:
     given = DecodingSettings(
         (
             StageSetting("min_p", (("min_p", 0.123456),)),
-            StageSetting("pair", (("pair_share", 0.25), ("pair_size", 0.02)), enabled=False),
+            StageSetting("epsilon_cutoff", (("epsilon_cutoff", 0.00042),), enabled=False),
+            StageSetting(
+                "dry", (("dry_multiplier", 0.7), ("dry_base", 2.5)), True, (("dry_sequence_breakers", ("x",)),)
+            ),
+            StageSetting("top_k", (("top_k", 3000.0),)),
+            StageSetting("repetition_penalty", (("repetition_penalty", 1.2), ("repeat_prompt", 0.0))),
+            StageSetting("top_k", (("top_k", 50.0),)),
             StageSetting("temperature", (("temperature", 3.5),)),  # beyond the slider, and allowed
         ),
-        "greedy",
+        "dart",
+        0.25,
     )
     with qtbot.assertNotEmitted(panel.changed, wait=40):
         panel.set_settings(given)
-    assert panel.settings().stages[:3] == given.stages
-    assert panel.settings().method == "greedy"
-    assert not any(stage.enabled for stage in panel.settings().stages[3:])
+    assert panel.settings().stages[:7] == given.stages
+    assert order(panel)[7:] == ["top_p"], "the usual ones that are not listed stand behind a mixed order"
+    assert not any(stage.enabled for stage in panel.settings().stages[7:])
+    assert panel.settings().method == "dart"
+    assert panel.settings().needle == 0.25
     assert editor(panel, "min_p").text() == "0.123456", "the figure is the value that is applied"
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_fit_the_catalogue(panel: DecodingPanel, name: str) -> None:
     preset = PRESETS[name]
-    for stage in preset.settings.stages:
-        STAGES[stage.name](**dict(stage.values))  # checks its numbers when built
     panel.set_settings(preset.settings)
     on = tuple(stage for stage in panel.settings().stages if stage.enabled)
     assert on == preset.settings.stages
     assert panel.settings().method == preset.settings.method
-    assert order(panel) == list(CATALOGUE), "a preset in the usual order keeps the usual places"
+    assert set(order(panel)) == {*USUAL, *(stage.name for stage in on)}
+    assert panel.order == ("llama.cpp" if name == "llama.cpp" else "transformers")
+    assert [n for n in ORDERS[panel.order].names if n in order(panel)] == order(panel), "everything at its place"
 
 
 def test_switch_tells_and_unfolds(panel: DecodingPanel, qtbot: QtBot) -> None:
@@ -171,7 +163,7 @@ def test_last_of_many_changes_in_one_go_is_told(panel: DecodingPanel, qtbot: QtB
     assert len(told) < 100
 
 
-SLID = [p for s in CATALOGUE.values() for p in s.parameters if not p.advanced]
+SLID = [p for s in STAGES.values() for p in s.parameters if not p.flag]
 
 
 @pytest.mark.parametrize("parameter", SLID, ids=lambda p: p.name)
@@ -189,7 +181,8 @@ def test_slider_scale_reaches_every_end_and_inverts(qtbot: QtBot, parameter: Par
         control.set_parameter_value(parameter.default)
         qtbot.keyClick(control, key)
         unit = 1 if parameter.integer else 10.0**-parameter.decimals
-        assert control.parameter_value() == pytest.approx(parameter.default + step * unit)
+        wanted = min(max(parameter.default + step * unit, parameter.minimum), parameter.maximum)
+        assert control.parameter_value() == pytest.approx(wanted)
 
 
 def test_slider_set_by_a_screen_reader(panel: DecodingPanel, qtbot: QtBot) -> None:
@@ -201,7 +194,7 @@ def test_slider_set_by_a_screen_reader(panel: DecodingPanel, qtbot: QtBot) -> No
 
 def test_keys_move_a_card(panel: DecodingPanel, qtbot: QtBot) -> None:
     switch_on(panel, "top_k")
-    usual = list(CATALOGUE)
+    usual = USUAL
     for start in (panel.card("top_k").grip, slider(panel, "top_k"), editor(panel, "top_k")):
         panel.set_settings(DecodingSettings((StageSetting("top_k", ()),)))
         start.setFocus()
@@ -230,7 +223,7 @@ def test_drag_on_the_grip_moves_a_card(panel: DecodingPanel, qtbot: QtBot) -> No
     for y in range(start.y(), goal, -5):  # the grip moves with its card; the pointer goes its own way on the screen
         qtbot.mouseMove(grip, grip.mapFromGlobal(QPoint(start.x(), y)), delay=-1)
     qtbot.mouseRelease(grip, Qt.MouseButton.LeftButton)
-    assert order(panel) == ["min_p", *(name for name in CATALOGUE if name != "min_p")]
+    assert order(panel) == ["min_p", *(name for name in USUAL if name != "min_p")]
     qtbot.waitUntil(lambda: bool(told) and told[-1] == panel.settings())
     tops = [panel.card(name).y() for name in order(panel)]
     assert tops == sorted(tops), "what is seen is what is applied"
@@ -245,7 +238,7 @@ def test_method_and_reset(panel: DecodingPanel, qtbot: QtBot) -> None:
     panel.set_settings(DecodingSettings(stages, "greedy"))
     reset = next(b for b in panel.findChildren(QPushButton) if b.text() == "Reset")
     qtbot.mouseClick(reset, Qt.MouseButton.LeftButton)
-    fresh = DecodingPanel(Theme(), CATALOGUE)
+    fresh = DecodingPanel(Theme())
     qtbot.addWidget(fresh)
     assert panel.settings() == fresh.settings()
 
@@ -279,7 +272,7 @@ def test_stage_at_its_neutral_value_says_so(panel: DecodingPanel) -> None:
 def test_a_click_on_a_card_chooses_it_for_the_keys(panel: DecodingPanel, qtbot: QtBot) -> None:
     card = panel.card("top_p")
     before = order(panel)
-    for target in (card._name, card.grip):
+    for target in (card.head.name, card.grip):
         qtbot.mouseClick(target, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(card.grip.hasFocus)
         assert card.property("picked")

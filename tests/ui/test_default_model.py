@@ -9,7 +9,6 @@ from pytestqt.qtbot import QtBot
 
 from ntp_studio import assets
 from ntp_studio.arguments import window_parser
-from ntp_studio.core.types import SettingError
 from ntp_studio.settings import Settings
 from ntp_studio.ui.app import DEFAULT_PROMPT, _build, with_default
 
@@ -33,9 +32,18 @@ def test_a_copy_without_the_model_opens_empty(monkeypatch: pytest.MonkeyPatch, t
     assert (options.model, options.prompt) == (None, None)
 
 
-def test_a_setting_that_the_window_cannot_show_is_refused_rather_than_dropped() -> None:
-    with pytest.raises(SettingError, match="no control for typical_p yet"):
-        _build(window_parser().parse_args(["--set", "typical_p=0.9"]), Settings())
+def test_a_method_named_on_the_command_line_gets_its_card(qtbot: QtBot) -> None:
+    asked = ["--set", "typical_p=0.9", "--set", "dry_multiplier=0.7", "--set", "dry_base=2"]
+    options = window_parser().parse_args(asked)
+    _, window = _build(options, Settings())
+    qtbot.addWidget(window)
+    try:
+        assert dict(window.decoding.card("typical_p").setting().values)["typical_p"] == 0.9
+        dry = window.decoding.card("dry").setting()
+        assert dry.enabled
+        assert dict(dry.values) | {"dry_multiplier": 0.7, "dry_base": 2.0} == dict(dry.values)
+    finally:
+        window.studio.shutdown()  # type: ignore[attr-defined]
 
 
 def test_the_window_opens_on_the_bundled_model_ready_to_step(qtbot: QtBot) -> None:

@@ -173,12 +173,15 @@ def test_surplus_moves_do_not_deafen_the_keys(window: MainWindow, qtbot: QtBot) 
 def test_larger_text_is_larger_everywhere(window: MainWindow, qtbot: QtBot) -> None:
     app_font = window.font().pointSizeF()
     small = window.status.fontMetrics().height()
+    widths = window.splitter.sizes()
     for _ in range(4):
         window.commands["zoom_in"].trigger()
-    assert window.font().pointSizeF() == pytest.approx(app_font * 1.1**4)
+    qtbot.waitUntil(lambda: window.font().pointSizeF() == pytest.approx(app_font * 1.1**4), timeout=WAIT)
     assert window.status.fontMetrics().height() > small
+    qtbot.waitUntil(lambda: window.updatesEnabled() and window.splitter.sizes()[0] > widths[0], timeout=WAIT)
     window.commands["zoom_reset"].trigger()
-    assert window.font().pointSizeF() == pytest.approx(app_font)
+    qtbot.waitUntil(lambda: window.font().pointSizeF() == pytest.approx(app_font), timeout=WAIT)
+    qtbot.waitUntil(lambda: window.splitter.sizes() == widths, timeout=WAIT)
 
 
 def test_the_page_holds_every_token_of_a_fast_play(window: MainWindow, qtbot: QtBot) -> None:
@@ -424,3 +427,19 @@ def test_nothing_is_clipped_at_any_size(
     right = max(w.mapTo(window, w.rect().topRight()).x() for w in (window.next, window.toolbar, window.status))
     assert right < size[0]
     assert window.studio.theme.palette.name == theme
+
+
+def test_nothing_moves_a_text_that_the_prompt_editor_covers(window: MainWindow, qtbot: QtBot) -> None:
+    step(qtbot, window)
+    before = page(window)
+    window.commands["edit_prompt"].trigger()
+    assert window.text.editing
+    assert not any(window.commands[name].isEnabled() for name in ("step", "back", "play", "restart"))
+    window.setFocus(Qt.FocusReason.OtherFocusReason)
+    press(qtbot, window, Qt.Key.Key_Right)
+    assert page(window) == before
+    # Wherever the focus is, the keys named on the button start.
+    window.text.set_prompt_text("A dog ran")
+    qtbot.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: not window.text.editing, timeout=WAIT)
+    assert window.commands["step"].isEnabled()

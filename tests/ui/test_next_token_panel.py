@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from ntp_studio.ui.draw_strip import segments
+from ntp_studio.ui.dart_line import segments
 from ntp_studio.ui.next_token_panel import NextTokenPanel
 from ntp_studio.ui.panel_labels import mono_like
 from ntp_studio.ui.theme import DARK, LIGHT, Theme
@@ -213,7 +213,7 @@ def test_a_forced_token_that_was_cut_has_no_segment(panel: NextTokenPanel) -> No
 
 
 def test_hovering_the_draw_names_the_segment(qtbot: QtBot, panel: NextTokenPanel) -> None:
-    panel.show_frame(make_frame())
+    panel.show_frame(make_frame(method="dart"))
     strip = panel.draw_strip.strip
     qtbot.mouseMove(strip, QPoint(strip.width() // 2, strip.height() // 2))
     qtbot.waitUntil(lambda: strip.card.explanation is not None)
@@ -253,7 +253,8 @@ def test_the_table_mirrors_the_chart(qtbot: QtBot, panel: NextTokenPanel) -> Non
     texts = [[model.index(r, c).data() for c in range(model.columnCount())] for r in range(model.rowCount())]
     assert len(texts) == len(frame.candidates) + 1
     assert texts[0][:4] == ["1", "·heart", "46.4%", "20.5%"]
-    assert texts[0][4:] == ["2912", "", f"−{-frame.candidates[0].logprob:.3f}", "20 68 65 61 72 74"]
+    assert texts[0][4:] == ["2912", "", f"−{-frame.candidates[0].logprob:.3f}", "20 68 65 61 72 74", ""]
+    assert panel.table.isColumnHidden(8), "nothing has been drawn many times"
     assert texts[10][2] == "—"
     assert texts[10][5] == "top-p"
     assert texts[-1][1] == "49,112 others"
@@ -307,7 +308,7 @@ def test_busy_shows_only_after_a_moment(qtbot: QtBot, panel: NextTokenPanel) -> 
 
 
 def test_the_theme_reaches_every_part(panel: NextTokenPanel, theme: Theme) -> None:
-    panel.show_frame(make_frame())
+    panel.show_frame(make_frame(method="dart"))
     theme.choose("dark")
     image = panel.grab().toImage()
     ratio = image.devicePixelRatio()
@@ -319,7 +320,7 @@ def test_the_theme_reaches_every_part(panel: NextTokenPanel, theme: Theme) -> No
     assert color(QPointF(panel.chart.mapTo(panel, QPoint(2, 2)))) == DARK.surface
     assert color(QPointF(panel.facts.entropy.mapTo(panel, QPoint(20, 5)))) == DARK.surface
     strip = panel.draw_strip.strip
-    assert color(QPointF(strip.mapTo(panel, QPoint(5, strip.height() // 2 + 8)))) == DARK.accent
+    assert color(QPointF(strip.mapTo(panel, QPoint(5, round(strip.band().bottom()) - 3)))) == DARK.accent
     used = {image.pixelColor(x, y).name() for x in range(0, image.width(), 2) for y in range(0, image.height(), 2)}
     assert not {LIGHT.surface, LIGHT.accent, LIGHT.sunken} & used
 
@@ -375,10 +376,16 @@ def test_greedy_takes_the_top_and_says_that_figures_are_from_before(qtbot: QtBot
 def test_the_draw_explains_itself(qtbot: QtBot, panel: NextTokenPanel) -> None:
     panel.show_frame(make_frame())
     assert "waits a random time" in panel.draw_strip._caption.toolTip()
+    race = panel.draw_strip.race
+    qtbot.mouseMove(race, race.lane_rect(0).center().toPoint())
+    qtbot.waitUntil(lambda: race.card.explanation is not None)
+    assert "waits a random time" in race.card.explanation.plain()
+    panel.show_frame(make_frame(method="dart"))
+    assert "llama.cpp draws in this way" in panel.draw_strip._caption.toolTip()
     strip = panel.draw_strip.strip
     qtbot.mouseMove(strip, QPoint(3, strip.height() // 2))
     qtbot.waitUntil(lambda: strip.card.explanation is not None)
-    assert "waits a random time" in strip.card.explanation.plain()
+    assert "end to end" in strip.card.explanation.plain()
 
 
 def test_forcing_leaves_the_filter(qtbot: QtBot, panel: NextTokenPanel) -> None:

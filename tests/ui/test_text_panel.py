@@ -8,12 +8,23 @@ from itertools import combinations, pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QAccessible, QFont, QFontInfo, QGuiApplication, QHelpEvent, QImage, QWheelEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import (
+    QAccessible,
+    QColor,
+    QFont,
+    QFontInfo,
+    QGuiApplication,
+    QHelpEvent,
+    QImage,
+    QPaintEvent,
+    QWheelEvent,
+)
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPlainTextEdit, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
+from ntp_studio.core.pictures import Span
 from ntp_studio.core.types import Origin, PageToken, TokenText
 from ntp_studio.ui.candidate_text import percent as chart_percent
 from ntp_studio.ui.heat_legend import HeatLegend
@@ -21,6 +32,7 @@ from ntp_studio.ui.style import apply_style
 from ntp_studio.ui.text_panel import TextPanel
 from ntp_studio.ui.theme import Theme
 from ntp_studio.ui.timeline import Timeline
+from ntp_studio.ui.token_detail import TokenDetail
 from ntp_studio.ui.token_figures import MODES, heat_share, percent
 from ntp_studio.ui.token_page import TokenPage
 from ntp_studio.ui.token_view import TokenView
@@ -249,7 +261,7 @@ def test_appending_takes_the_pending_token_away(panel: TextPanel) -> None:
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-def test_perplexity_is_the_continuations_or_the_prompts(panel: TextPanel) -> None:
+def test_perplexity_is_the_continuations_or_the_prompts(panel: TextPanel, qapp: QApplication) -> None:
     panel.show_path(PATH, 4, 3)
     assert label(panel, "text_stats") == "4 tokens · perplexity 4.0 (continuation) · context 4 / 8,192"
     panel.show_path(PATH, 3, 3)
@@ -259,12 +271,46 @@ def test_perplexity_is_the_continuations_or_the_prompts(panel: TextPanel) -> Non
     panel.show_path(PATH[:3], 3, 3)
     panel.append(token(20, " x", 8.0, "drawn"))
     panel.append(token(21, " y", 5.0, "drawn"))
+    qapp.processEvents()
     assert f"perplexity {2 ** ((8 + 5) / 2):.1f} (continuation)" in label(panel, "text_stats")
     tip = panel.findChild(QLabel, "text_stats").toolTip()
     assert "prompt: 4.0 (over 2 tokens)" in tip
     assert f"continuation: {2**6.5:.1f} (over 2 tokens)" in tip
     assert f"all: {2 ** (17 / 4):.1f} (over 4 tokens)" in tip
     assert max(len(line) for line in tip.splitlines()) <= 75
+
+
+class Shown(QObject):
+    """What the labels of a panel said each time something of it was painted."""
+
+    def __init__(self, panel: TextPanel) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self.painted: list[tuple[str, str]] = []
+        page_of(panel).viewport().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self.painted.append((label(self._panel, "text_stats"), label(self._panel, "detail_label")))
+        return False
+
+
+def test_the_figures_of_many_tokens_are_laid_out_once_and_painted_with_them(
+    panel: TextPanel, qtbot: QtBot, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel.show_path(PATH[:3], 3, 3)
+    qapp.processEvents()
+    arranged: list[int] = []
+    arrange = TokenDetail._arrange
+    monkeypatch.setattr(TokenDetail, "_arrange", lambda detail: (arranged.append(1), arrange(detail))[1])
+    seen = Shown(panel)
+    for node in range(20, 120):
+        panel.append(token(node, f" t{node}", 8.0, "drawn"))
+    assert arranged == []
+    qtbot.waitUntil(lambda: bool(seen.painted))
+    assert len(arranged) == 1
+    assert seen.painted[0][0].startswith("103 tokens · perplexity 256 (continuation)"), "nothing stale is painted"
+    assert seen.painted[0][1] == "·t119"
 
 
 def test_an_impossible_prompt_token_leaves_the_continuations_perplexity_alone(panel: TextPanel) -> None:
@@ -315,6 +361,175 @@ def pixel(image: QImage, box: QRectF):
     """The ground just inside the top edge of a chip, above its letters."""
     ratio = image.devicePixelRatio()
     return image.pixelColor(round(box.center().x() * ratio), round((box.top() + 2) * ratio))
+
+
+# -- stretches that a stage speaks of ----------------------------------------------------------------------------------
+
+REPEAT = tuple(
+    token(i, " word" if i else "Once", 2.0, ("prompt", "drawn", "forced")[(i >= 20) + (i % 7 == 0 and i >= 20)])
+    for i in range(60)
+)
+NOW, EARLIER = Span(56, 60, True), Span(3, 30, False)
+
+
+def below(page: TokenPage, image: QImage, index: int, accent: QColor) -> list[bool]:
+    """For each column of pixels under a token, whether the accent is anywhere between its line and the next."""
+    box = max(page.token_rects(index), key=QRectF.width)
+    rows = range(round(box.bottom()), round(box.top()) + page._pitch)
+    columns = range(math.ceil(box.left()) + 3, int(box.right()) - 2)
+    return [any(near(image.pixelColor(x, y), accent) for y in rows) for x in columns]
+
+
+def near(seen: QColor, wanted: QColor) -> bool:
+    pairs = zip(seen.getRgb()[:3], wanted.getRgb()[:3], strict=True)
+    return all(abs(a - b) <= 60 for a, b in pairs)
+
+
+@pytest.mark.parametrize("mode", ["surprisal", "plain"])
+def test_stretches_are_underlined_over_all_their_lines_and_no_further(
+    panel: TextPanel, theme: Theme, mode: str
+) -> None:
+    panel.show_path(REPEAT, 60, 20)
+    panel.mode = mode
+    page = page_of(panel)
+    lines = {page.text.line_of(page.text.entry_of(i)) for i in range(EARLIER.start, EARLIER.end)}
+    assert len(lines) >= 3
+    panel.show_spans((NOW, EARLIER))
+    for choice in ("light", "dark"):
+        theme.choose(choice)
+        image = page.viewport().grab().toImage()
+        accent = theme.palette.color("accent")
+        for index in range(60):
+            marks = below(page, image, index, accent)
+            if NOW.start <= index < NOW.end:
+                assert all(marks)
+            elif EARLIER.start <= index < EARLIER.end:
+                assert any(marks)
+                assert not all(marks)  # dashes
+            else:
+                assert not any(marks)
+
+
+def test_ticks_stand_where_the_end_of_the_text_begins_and_ends(panel: TextPanel, theme: Theme) -> None:
+    panel.show_path(REPEAT, 60, 60)
+    page = page_of(panel)
+    plain = page.viewport().grab().toImage()
+    panel.show_spans((NOW,))
+    image = page.viewport().grab().toImage()
+    changed = {
+        index
+        for index in range(60)
+        for box in page.token_rects(index)
+        if plain.copy(box.toAlignedRect()) != image.copy(box.toAlignedRect())
+    }
+    assert changed == {NOW.start, NOW.end - 1}
+
+
+def test_stretches_leave_the_tokens_own_underlines_alone(panel: TextPanel) -> None:
+    panel.show_path(REPEAT, 60, 20)
+    page = page_of(panel)
+    plain = page.viewport().grab().toImage()
+    panel.show_spans((EARLIER, Span(30, 50, False)))
+    image = page.viewport().grab().toImage()
+    for index in range(60):
+        for box in page.token_rects(index):
+            assert plain.copy(box.toRect()) == image.copy(box.toRect())
+
+
+def test_a_passage_that_overlaps_the_end_of_the_text_has_a_line_of_its_own(panel: TextPanel, theme: Theme) -> None:
+    panel.show_path(REPEAT, 60, 60)
+    page = page_of(panel)
+    accent = theme.palette.color("accent")
+
+    def heights(*spans: Span) -> list[int]:
+        panel.show_spans(spans)
+        image = page.viewport().grab().toImage()
+        box = page.token_rects(57)[0]
+        middle = range(int(box.left()) + 4, int(box.right()) - 4)
+        rows = range(math.ceil(box.bottom()), math.ceil(box.top()) + page._pitch)
+        return [y for y in rows if any(near(image.pixelColor(x, y), accent) for x in middle)]
+
+    alone, both = heights(NOW), heights(NOW, Span(55, 59, False))
+    assert alone
+    assert len(both) > len(alone)
+    assert heights() == []
+
+
+def test_stretches_go_with_the_text_they_belong_to(panel: TextPanel) -> None:
+    panel.show_path(REPEAT, 60, 20)
+    page = page_of(panel)
+    plain = on_screen(panel)
+    panel.show_spans((NOW, EARLIER))
+    assert on_screen(panel) != plain
+    panel.show_spans(())
+    assert on_screen(panel) == plain
+    panel.show_spans((NOW, EARLIER))
+    panel.show_path(REPEAT, 60, 20)
+    assert on_screen(panel) == plain
+    # A place further back: what lies beyond the text is left out, and a way ahead may go under a stretch.
+    panel.show_path(REPEAT, 40, 20)
+    panel.show_spans((Span(38, 60, False), Span(70, 90, True), Span(5, 5, True), Span(-3, 2, False)))
+    panel.append(token(99, " other", 1.0, "drawn"))
+    assert [(s.start, s.end) for s in page._stretches] == [(0, 2)]
+    QApplication.processEvents()
+    panel.show_spans((Span(37, 41, True),))
+    seen = on_screen(panel)
+    panel.repaint()
+    assert on_screen(panel) == seen
+    panel.clear("No model", "Open one")
+    assert not page._stretches
+
+
+def test_only_lines_that_look_different_are_painted(panel: TextPanel) -> None:
+    path = tuple(token(i, " word") for i in range(200))
+    panel.show_path(path, 200, 200)
+    page = page_of(panel)
+    page.verticalScrollBar().setValue(0)
+    QApplication.processEvents()
+    painted: list[QRect] = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if isinstance(event, QPaintEvent):
+                painted.append(event.rect())
+            return False
+
+    watch = Watch()
+    page.viewport().installEventFilter(watch)
+
+    def lines(*spans: Span) -> int:
+        painted.clear()
+        panel.show_spans(spans)
+        QApplication.processEvents()
+        return math.ceil(sum(rect.height() for rect in painted) / page._pitch)
+
+    assert lines(Span(0, 3, False), Span(4, 6, True)) == 1
+    assert lines(Span(0, 3, False), Span(4, 6, True)) == 0
+    assert lines(Span(0, 3, False)) == 1
+    assert lines(Span(0, 3, False), Span(190, 199, True)) == 0  # scrolled out of sight
+    assert lines() == 1
+
+
+def test_the_card_over_a_token_says_why_it_is_underlined(panel: TextPanel) -> None:
+    panel.show_path(REPEAT, 60, 20)
+    page = page_of(panel)
+
+    def told(index: int) -> str:
+        point = page.token_rects(index)[0].center().toPoint()
+        at = page.viewport().mapToGlobal(point)
+        QApplication.sendEvent(page.viewport(), QHelpEvent(QEvent.Type.ToolTip, point, at))
+        assert page._card is not None
+        return page._card.text() if page._card.isVisible() else ""
+
+    panel.show_spans((NOW, Span(10, 14, False)), "DRY")
+    assert "DRY the text's last 4 tokens stand here already" in told(11)
+    assert "DRY of the text's last 4 tokens, which stand earlier too" in told(57)
+    assert "DRY" not in told(40)
+    assert "DRY" in told(11)
+    panel.show_spans(())
+    assert page._card is not None
+    assert not page._card.isVisible()  # what it said is no longer so
+    assert "DRY" not in told(11)
 
 
 # -- text as data ------------------------------------------------------------------------------------------------------

@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu
 from pytestqt.qtbot import QtBot
 
 from ntp_studio.core.decoding.presets import PRESETS
-from ntp_studio.core.types import Candidate, DrawReport, ModelInfo, ModelListing, StageSetting, StepFrame, TokenText
+from ntp_studio.core.types import Candidate, DrawReport, ModelInfo, ModelListing, StepFrame, TokenText
 from ntp_studio.ui.actions import Actions
 from ntp_studio.ui.bar_button import BarButton
 from ntp_studio.ui.model_menu import size_text
-from ntp_studio.ui.preset_menu import PresetMenu, preset_of
+from ntp_studio.ui.preset_menu import PresetMenu
 from ntp_studio.ui.seed_field import SeedField
 from ntp_studio.ui.status_bar import StatusBar
 from ntp_studio.ui.style import apply_style, style_sheet
@@ -312,15 +312,6 @@ def test_the_preset_in_use_is_marked_and_explained_below(bar: Toolbar) -> None:
     assert marked() == ["Focused"], "choosing it again keeps its mark"
     bar.show_preset(None)
     assert marked() == []
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_is_recognised_among_all_stages(name: str) -> None:
-    settings = PRESETS[name].settings
-    off = StageSetting("top_k", (("top_k", 3.0),), enabled=False)
-    assert preset_of(settings) == name
-    assert preset_of(replace(settings, stages=(off, *settings.stages))) == name
-    assert preset_of(replace(settings, stages=(replace(off, enabled=True), *settings.stages))) is None
 
 
 def test_theme_toggle_follows_the_desktop_again(qapp: QApplication) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 
 from ntp_studio.core.decoding.build import build_stage
 from ntp_studio.core.decoding.context import Context, State
+from ntp_studio.core.decoding.picturing import pictures_of, spans_of
 from ntp_studio.core.decoding.scores import Ints, Scores
 from ntp_studio.core.decoding.stages import Note, Stage, Stop
+from ntp_studio.core.pictures import Picture, Span
 from ntp_studio.core.types import DecodingSettings, NoTokenAllowed, StageReport
 
 BITS = 1 / math.log(2)
@@ -25,10 +27,10 @@ class TracedStage:
     note: Note
     resting: bool = False
 
-    def report(self) -> StageReport:
+    def report(self, pictures: tuple[Picture, ...] = (), spans: tuple[Span, ...] = ()) -> StageReport:
         before, after = self.before, self.after
-        mass = 1.0
-        if after.count < before.count:
+        mass = 1.0 if after.count else 0.0
+        if 0 < after.count < before.count:
             if self.stage.role in ("cut", "choose"):  # the logits of what is left are as they were
                 mass = min(1.0, math.exp(after.log_normalizer - before.log_normalizer))
             else:
@@ -39,11 +41,13 @@ class TracedStage:
             removed=before.count - after.count,
             mass=mass,
             entropy_before_bits=before.entropy * BITS,
-            entropy_after_bits=after.entropy * BITS,
+            entropy_after_bits=after.entropy * BITS if after.count else 0.0,
             threshold=self.note.threshold,
             limit=None if math.isnan(self.note.limit) else self.note.limit,
             facts=self.note.facts,
             resting=self.resting,
+            pictures=pictures,
+            spans=spans,
         )
 
 
@@ -77,8 +81,12 @@ class Trace:
         """`cuts` of one token."""
         return self.cuts(np.array([token_id]))[0]
 
-    def reports(self) -> tuple[StageReport, ...]:
-        return tuple(step.report() for step in self.stages)
+    def reports(self, *, pictures: bool = False) -> tuple[StageReport, ...]:
+        """A report of every stage, with the stretches of text that it speaks of; and with `pictures` where asked."""
+        return tuple(
+            step.report(pictures_of(step, self.context) if pictures else (), spans_of(step, self.context))
+            for step in self.stages
+        )
 
     def following(self, token_id: int) -> State:
         """What the stateful stages know once this token was taken; those that rest keep what they knew."""
@@ -119,11 +127,12 @@ class Chain:
                 traced.append(TracedStage(stage, current, current, Note(rests), resting=True))
                 continue
             after, note = stage.apply(current, context)
+            traced.append(TracedStage(stage, current, after, note))
             if not after.count:
                 raise NoTokenAllowed(
-                    f"No token is allowed here: {stage.label} has removed the last; loosen it, or go back."
+                    f"No token is allowed here: {stage.label} has removed the last; loosen it, or go back.",
+                    tuple(step.report() for step in traced),
                 )
-            traced.append(TracedStage(stage, current, after, note))
             current = after
         return Trace(scores, tuple(traced), current, context)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -12,6 +12,8 @@ from ntp_studio.core.decoding.scores import Ints
 
 State = Mapping[str, tuple[float, ...]]
 """What stateful stages carry from one token to the next, by the stage's name. Nodes of the tree keep it."""
+
+MOST_STATE = 1e9  # no number in a state is larger: a text that steers in vain for ever still has a state
 
 
 class Vocabulary(Protocol):
@@ -61,8 +63,16 @@ def _no_coin(name: str) -> float:
     raise ValueError(f"{name} needs a place in a random stream")
 
 
+def _no_past(name: str) -> Sequence[tuple[float, ...]]:
+    return ()
+
+
 class Context:
-    """The place at which the chain runs. It stays what it was made as, though the list of ids goes on growing."""
+    """The place at which the chain runs. It stays what it was made as, though the list of ids goes on growing.
+
+    `past` gives a stage's states at the last places by its name, oldest first and the present one excluded, for the
+    drawing of a track; no stage decides by it. An empty state stands for a place where the stage kept none.
+    """
 
     def __init__(
         self,
@@ -72,6 +82,7 @@ class Context:
         vocabulary: Vocabulary | None = None,
         coin: Callable[[str], float] = _no_coin,
         state: State | None = None,
+        past: Callable[[str], Sequence[tuple[float, ...]]] = _no_past,
     ) -> None:
         self._ids = ids
         self.length = len(ids)
@@ -79,6 +90,7 @@ class Context:
         self.vocabulary: Vocabulary = vocabulary or NoVocabulary()
         self.coin = coin
         self.state: State = state or {}
+        self.past = past
 
     @cached_property
     def ids(self) -> Ints:

@@ -24,8 +24,8 @@ PROGRAM = """\
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-tokenizer = AutoTokenizer.from_pretrained({model!r})
-model = AutoModelForCausalLM.from_pretrained({model!r}, dtype=torch.{dtype})
+tokenizer = AutoTokenizer.from_pretrained({source})
+model = AutoModelForCausalLM.from_pretrained({source}, dtype=torch.{dtype})
 {inputs}
 torch.manual_seed({seed})
 output = model.generate(
@@ -55,8 +55,9 @@ def as_transformers(
     max_new_tokens: int = 100,
     dtype: str = "float32",
     chat: bool = False,
+    gguf_file: str = "",
 ) -> Copied:
-    """A program that does what this chain does, on the CPU.
+    """A program that does what this chain does, on the CPU. `model` is a folder, or the one in which `gguf_file` is.
 
     Raises:
         SettingError: as `Chain.of`.
@@ -68,6 +69,8 @@ def as_transformers(
     warn_of_order("transformers", stages, warnings)
     cold = any(isinstance(stage, Temperature) and stage.temperature == 0 for stage in stages)
     greedy = settings.method == "greedy" or cold  # transformers refuses a temperature of 0
+    if settings.method == "dart" and not greedy:
+        warnings.append("transformers draws by the race: with the dart, the same seed gives another text.")
     arguments = {"max_new_tokens": str(max_new_tokens), "do_sample": str(not greedy)}
     if not greedy:
         arguments |= NEUTRAL
@@ -80,7 +83,8 @@ def as_transformers(
         arguments |= _arguments(stage, warnings)
     inputs = (CHAT if chat else PLAIN).format(prompt=prompt)
     lines = "\n".join(f"    {name}={value}," for name, value in arguments.items())
-    text = PROGRAM.format(model=model, dtype=dtype, inputs=inputs, seed=seed, arguments=lines)
+    source = f"{model!r}, gguf_file={gguf_file!r}" if gguf_file else repr(model)
+    text = PROGRAM.format(source=source, dtype=dtype, inputs=inputs, seed=seed, arguments=lines)
     return Copied(text, tuple(warnings))
 
 

@@ -4,6 +4,9 @@ The race: every vocabulary entry waits a time q ~ Exp(1), shortened by its proba
 what torch.multinomial does on the CPU, so a session equals transformers' `generate(do_sample=True)` of the same seed
 (Gumbel-max in other words). Noise is drawn for the whole vocabulary whatever was cut, so a stage changes the winner
 only if it removes it or changes the odds.
+
+The dart: the probabilities lie end to end, the most likely first, and one number u in [0, 1) falls on one of them. It
+is easier to see and to hold still, but a cut that takes away one token moves all others along the line.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntp_studio.core.decoding.scores import Floats, Ints, Scores
-from ntp_studio.core.types import DrawReport, SettingError
+from ntp_studio.core.types import DrawReport, Method, Needle, SettingError
 
 if TYPE_CHECKING:
     import torch
@@ -92,10 +95,24 @@ class RandomStream:
 
 def race(scores: Scores, noise: NDArray[np.float32]) -> tuple[int, float]:
     """The winner's id and its waiting time q/p."""
-    with np.errstate(divide="ignore"):
-        times = (noise if scores.count == scores.vocab_size else noise[scores.ids]) / scores.weights
+    times = _times(scores, noise)
     winner = int(np.argmin(times))
     return int(scores.ids[winner]), float(times[winner]) * scores.total
+
+
+def arrivals(scores: Scores, noise: NDArray[np.float32], n: int) -> Ints:
+    """The ids of the first n to arrive, in order."""
+    times = _times(scores, noise)
+    first = np.argpartition(times, n)[:n] if n < times.size else np.arange(times.size)
+    found: Ints = scores.ids[first[np.lexsort((scores.ids[first], times[first]))]]
+    return found
+
+
+def _times(scores: Scores, noise: NDArray[np.float32]) -> Floats:
+    """Waiting times aligned with `ids`, in units of the sum of weights."""
+    with np.errstate(divide="ignore", over="ignore"):  # a weight may have underflowed: it never arrives
+        times: Floats = (noise if scores.count == scores.vocab_size else noise[scores.ids]) / scores.weights
+    return times
 
 
 def dart(scores: Scores, u: float) -> int:
@@ -113,12 +130,42 @@ def landing(weights: Floats, u: Floats) -> Ints:
     return places
 
 
-def choose(scores: Scores, method: str, stream: RandomStream, at: StreamPlace) -> tuple[int, DrawReport]:
+@dataclass(frozen=True, slots=True)
+class Luck:
+    """What decides at one place besides the distribution: a place in the random stream, and where a person put the
+    needle of the dart, if so, for this place (`moved`) or for every one (`held`)."""
+
+    at: StreamPlace
+    moved: float | None = None
+    held: float | None = None
+
+    @property
+    def needle(self) -> tuple[float, Needle]:
+        if self.moved is not None:
+            return self.moved, "moved"
+        if self.held is not None:
+            return self.held, "held"
+        return self.at.coin("dart"), "seed"
+
+
+def choose(scores: Scores, method: Method, stream: RandomStream, luck: Luck) -> tuple[int, DrawReport]:
     """The token that `method` takes from what is left."""
+    at = luck.at
     if method == "greedy":
         return scores.best, DrawReport("greedy", at.seed, at.position)
     if method == "dart":
-        u = at.coin("dart")
-        return dart(scores, u), DrawReport("dart", at.seed, at.position, u=u)
+        u, needle = luck.needle
+        return dart(scores, u), DrawReport("dart", at.seed, at.position, u=u, needle=needle)
     token_id, time = race(scores, stream.noise(at))
     return token_id, DrawReport("race", at.seed, at.position, time)
+
+
+def draw_many(scores: Scores, count: int, seed: int) -> dict[int, int]:
+    """How often each token comes up in so many draws, the most frequent first. It touches no random stream.
+
+    Race and dart draw from the same distribution; here it is the dart, which needs one number a draw.
+    """
+    u = np.random.default_rng(seed).random(count)
+    ids, times = np.unique(scores.ids[landing(scores.weights, u)], return_counts=True)
+    order = np.lexsort((ids, -times))
+    return dict(zip(ids[order].tolist(), times[order].tolist(), strict=True))

@@ -15,6 +15,11 @@ from ntp_studio.core.types import DecodingSettings, SettingError, StageSetting
 _HISTORY = ("repetition_penalty", "presence_frequency", "dry")
 _BANS = ("no_repeat_ngram_size", "bans", "min_length")
 _HEAT = ("temperature", "dynamic_temperature", "smoothing")
+_WEBUI = (
+    "bias", *_HISTORY, "bans", "min_length", "top_n_sigma", *_HEAT, "top_h", "top_k", "top_p", "typical_p",
+    "epsilon_cutoff", "eta_cutoff", "tail_free", "top_a", "min_p", "adaptive_p", "mirostat", "xtc",
+    "no_repeat_ngram_size", "stop",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Order:
 ORDERS: dict[str, Order] = {
     "transformers": Order(
         "transformers",
-        "Penalties and bans, temperature, then the cuts: what `generate` does. Stages that it lacks stand where they "
+        "Penalties and bans, temperature, then the cuts: what generate() does. Stages that it lacks stand where they "
         "belong among them.",
         tuple(STAGES),
         frozenset({
@@ -71,11 +76,14 @@ ORDERS: dict[str, Order] = {
         "text-generation-webui",
         "Penalties, temperature, then the cuts in an order of its own; XTC and the n-gram ban stand after "
         "adaptive-p and mirostat, where they have no effect once one of these chooses.",
-        (
-            "bias", *_HISTORY, "bans", "min_length", "top_n_sigma", *_HEAT, "top_h", "top_k", "top_p", "typical_p",
-            "epsilon_cutoff", "eta_cutoff", "tail_free", "top_a", "min_p", "adaptive_p", "mirostat", "xtc",
-            "no_repeat_ngram_size", "stop",
-        ),
+        _WEBUI,
+        frozenset(STAGES) - {"top_h"},
+    ),
+    "webui-temperature-last": Order(
+        "text-generation-webui, temperature last",
+        "The same with its switch \"temperature last\": temperature, dynamic temperature and smoothing come after "
+        "everything else, so that the cuts do not depend on them. After adaptive-p or mirostat they have no effect.",
+        (*(name for name in _WEBUI if name not in (*_HEAT, "stop")), *_HEAT, "stop"),
         frozenset(STAGES) - {"top_h"},
     ),
 }  # fmt: skip
@@ -96,14 +104,54 @@ def arranged(settings: DecodingSettings, order: str, *, always: bool = False) ->
         SettingError: no such order.
     """
     chosen = order_called(order)
-    places = {name: place for place, name in enumerate(chosen.names)}
+    places = _places(chosen)
     fixed = [(places[before] - 0.5, setting) for before, setting in chosen.always if always]
-    listed = [(float(places.get(stage.name, len(places))), stage) for stage in settings.stages]
+    listed = [(places.get(stage.name, float(len(places))), stage) for stage in settings.stages]
     stages = sorted([*fixed, *listed], key=lambda pair: pair[0])
     return replace(settings, stages=tuple(stage for _, stage in stages))
 
 
+def without_always(settings: DecodingSettings, order: str) -> DecodingSettings:
+    """The same without what the program of this order applies on its own account, where that is listed and on.
+
+    Raises:
+        SettingError: no such order.
+    """
+    kept = list(settings.stages)
+    for _, setting in order_called(order).always:
+        if setting in kept:
+            kept.remove(setting)  # the first one: a person's own comes after it
+    return replace(settings, stages=tuple(kept))
+
+
+def place_for(settings: DecodingSettings, name: str, order: str) -> int:
+    """The index at which a further stage of this name belongs, where the listed ones stand in this order or nearly so.
+
+    Raises:
+        SettingError: no such order.
+    """
+    chosen = order_called(order)
+    places = _places(chosen)
+    fixed = {setting: places[before] - 0.5 for before, setting in chosen.always}
+    wanted = places.get(name, float(len(places)))
+    for index, stage in enumerate(settings.stages):
+        place = fixed.pop(stage) if stage in fixed else places.get(stage.name, float(len(places)))
+        if place > wanted:
+            return index
+    return len(settings.stages)
+
+
+def orders_of(settings: DecodingSettings) -> tuple[str, ...]:
+    """Every order that these stages, those that are on, stand in; none if a person has mixed them. What a program
+    applies on its own account has to be among them for its order."""
+    on = replace(settings, stages=tuple(stage for stage in settings.stages if stage.enabled))
+    return tuple(name for name in ORDERS if arranged(without_always(on, name), name, always=True) == on)
+
+
 def order_of(settings: DecodingSettings) -> str | None:
     """The first order that these stages, those that are on, stand in; None if a person has mixed them."""
-    on = replace(settings, stages=tuple(stage for stage in settings.stages if stage.enabled))
-    return next((name for name in ORDERS if arranged(on, name) == on), None)
+    return next(iter(orders_of(settings)), None)
+
+
+def _places(order: Order) -> dict[str, float]:
+    return {name: float(place) for place, name in enumerate(order.names)}

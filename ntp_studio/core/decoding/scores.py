@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-FEW = 2048  # up to so many tokens left, looking ids up costs less than laying out the whole vocabulary
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from ntp_studio.core.decoding.sorting import FEW, Floats, Ints, crossing, in_order
+
+__all__ = ["FEW", "Floats", "Ints", "Scores"]
+
+BLOCK = 16_384  # logits at a time that are weighed: what lies between stays in the processor's cache
+HEAD = 256  # of the ranking: more than is mostly asked for, and no dearer than less
+KEPT_BYTES = 32 * 2**20
+
+
+def _keep_freed_memory() -> None:
+    """Have freed memory kept for the next step rather than given back to the system.
+
+    A step takes and frees some 20 MB at 150,000 tokens, and to get these from the system anew costs more than all
+    arithmetic on them. glibc keeps twice the largest block that was ever freed; this one is never written to, so it
+    costs nothing. Other allocators are not affected.
+    """
+    np.empty(KEPT_BYTES // 2, dtype=np.uint8)
+
+
+_keep_freed_memory()
+
+
+@lru_cache(maxsize=4)
+def _whole(vocab_size: int) -> Ints:
+    """The ids of a whole vocabulary, shared by all scores of it."""
+    ids = np.arange(vocab_size)
+    ids.flags.writeable = False
+    return ids
 
 
 class Scores:
@@ -19,6 +44,8 @@ class Scores:
     Removed tokens are simply not there, which is the same as a logit of -inf: probabilities are always those of the
     softmax over what is left. Nothing in it is ever written to after it is made, so a stage cannot harm its input and
     the ranking of the model's logits, the one costly thing (a sort of V numbers), is shared by all that keep the order.
+
+    `ids` are ascending, or most likely first where `ranked` says so.
     """
 
     def __init__(
@@ -29,12 +56,14 @@ class Scores:
         *,
         ranked: bool = False,
         order_of: Scores | None = None,
+        cut_from: Scores | None = None,
     ) -> None:
         self.vocab_size = vocab_size
         self.ids = ids
         self.values = values
         self._ranked = ranked
-        self._order_of = order_of
+        self._order_of = order_of  # the same tokens in the same order
+        self._cut_from = cut_from  # more tokens, in the same order
         self._sorted: Ints = np.empty(0, dtype=np.int64)
 
     @classmethod
@@ -48,7 +77,7 @@ class Scores:
         peak = values.max(initial=-np.inf)  # NaN if any is NaN
         if not np.isfinite(peak):
             raise ValueError("the logits hold NaN or infinity, or no token has a finite logit")
-        ids = np.arange(values.size)
+        ids = _whole(values.size)
         if np.isneginf(values.min()):
             ids = np.flatnonzero(np.isfinite(values))
             values = values[ids]
@@ -65,27 +94,41 @@ class Scores:
         return float(self.values.max())
 
     @cached_property
-    def _weighed(self) -> tuple[Floats, float]:
-        """exp(logit - peak), and the sum of these times (logit - peak). The differences are not kept: fresh memory for
-        another vocabulary of numbers costs more than all arithmetic on it."""
-        shifted = self.values - self.peak
-        weights: Floats = np.exp(shifted)
-        # einsum rather than dot: BLAS would wake a team of threads of its own beside torch's.
-        return weights, float(np.einsum("i,i->", weights, shifted))
-
-    @property
     def weights(self) -> Floats:
         """exp(logit - peak), aligned with `ids`; divided by `total` they are the probabilities."""
-        return self._weighed[0]
+        weights: Floats = self.values - self.peak
+        return np.exp(weights, out=weights)
 
     @cached_property
+    def _sums(self) -> tuple[float, float]:
+        """The sum of the weights, and that of the weights times (logit - peak). A block at a time: fresh memory for
+        another vocabulary of numbers costs more than all arithmetic on it."""
+        weights: Floats | None = self.__dict__.get("weights")
+        below, grown = np.empty((2, min(BLOCK, self.count)))
+        total = moment = 0.0
+        for start in range(0, self.count, BLOCK):
+            values = self.values[start : start + BLOCK]
+            shifted = np.subtract(values, self.peak, out=below[: values.size])
+            known = None if weights is None else weights[start : start + BLOCK]
+            weighed = np.exp(shifted, out=grown[: values.size]) if known is None else known
+            total += float(weighed.sum())
+            # einsum rather than dot: BLAS would wake a team of threads of its own beside torch's.
+            moment += float(np.einsum("i,i->", weighed, shifted))
+        return total, moment
+
+    @property
     def total(self) -> float:
-        return float(self.weights.sum())
+        return self._sums[0]
 
     @cached_property
     def probabilities(self) -> Floats:
         """Softmax over what is left, aligned with `ids`."""
         probabilities: Floats = self.weights / self.total
+        return probabilities
+
+    def probabilities_at(self, places: Ints) -> Floats:
+        """Those of the tokens at these positions in `ids`: of a few, without those of all."""
+        probabilities: Floats = np.exp(self.values[places] - self.peak) / self.total
         return probabilities
 
     @cached_property
@@ -96,7 +139,7 @@ class Scores:
     @cached_property
     def entropy(self) -> float:
         """In nats; 0·ln 0 is 0."""
-        mean = self._weighed[1] / self.total
+        mean = self._sums[1] / self.total
         return max(0.0, math.log(self.total) - mean)
 
     @cached_property
@@ -112,17 +155,27 @@ class Scores:
     def _by_id(self) -> Ints:
         return np.argsort(self.ids)
 
+    def _found(self, ids: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+        """For each of these ids its position in `ids`, and whether it is there at all (else the position is any)."""
+        if self._ranked:
+            places = self._by_id[np.minimum(np.searchsorted(self.ids, ids, sorter=self._by_id), self.count - 1)]
+        else:
+            places = np.minimum(np.searchsorted(self.ids, ids), self.count - 1)
+        return places, self.ids[places] == ids
+
     def values_at(self, ids: Ints) -> Floats:
         """The logits of these ids, -inf for those removed."""
-        if self.count > FEW or "logits" in self.__dict__:
+        if self.count == self.vocab_size and not self._ranked:
+            return self.values[ids]
+        if ids.size > FEW or "logits" in self.__dict__:  # so many are found faster when all are laid out
             return self.logits[ids]
-        places = self._by_id[np.minimum(np.searchsorted(self.ids, ids, sorter=self._by_id), self.count - 1)]
-        return np.where(self.ids[places] == ids, self.values[places], -np.inf)
+        places, there = self._found(ids)
+        return np.where(there, self.values[places], -np.inf)
 
     def ranked(self, n: int) -> Ints:
         """Positions in `ids` of the n most likely, in order; equal logits by ascending id.
 
-        Only as much is sorted as is asked for, and what was sorted once serves all scores that share this order.
+        Only as much is sorted as is asked for, and what was sorted once serves all scores that come from these.
         """
         if self._order_of is not None:
             return self._order_of.ranked(n)
@@ -130,8 +183,19 @@ class Scores:
         if self._ranked:
             return np.arange(n)
         if self._sorted.size < n:
-            self._sorted = self._sort(n)
+            enough = min(max(n, HEAD), self.count)
+            known = self._inherited(n) if n <= HEAD and self.count > FEW else None
+            self._sorted = self._sort(enough) if known is None else known
         return self._sorted[:n]
+
+    def _inherited(self, n: int) -> Ints | None:
+        """At least the first n positions of the ranking from that of the scores that these were cut from; None where
+        too few of its head are left."""
+        if self._cut_from is None:
+            return None
+        places, there = self._found(self._cut_from.top(HEAD))
+        left = places[there]
+        return left if left.size >= n else None
 
     def kth(self, n: int) -> float:
         """The n-th highest logit."""
@@ -141,10 +205,10 @@ class Scores:
 
     def _sort(self, n: int) -> Ints:
         if n * 4 > self.count:
-            return _in_order(self.values)
+            return in_order(self.values)
         edge = np.partition(self.values, self.count - n)[self.count - n]
         chosen = np.flatnonzero(self.values >= edge)  # with all that are tied at the edge
-        return chosen[_in_order(self.values[chosen])]
+        return chosen[in_order(self.values[chosen])]
 
     def top(self, n: int) -> Ints:
         """The ids of the n most likely, in order."""
@@ -155,9 +219,18 @@ class Scores:
         ids = ids[(ids >= 0) & (ids < self.vocab_size)]
         if self.count == self.vocab_size and not self._ranked:
             return ids
-        asked = np.zeros(self.vocab_size, dtype=bool)
-        asked[ids] = True
-        return np.flatnonzero(asked[self.ids])
+        places, there = self._found(ids)
+        return np.sort(places[there])
+
+    def value_of(self, token_id: int) -> float:
+        """The logit of one token, -inf if it was removed."""
+        return float(self.values_at(np.array([token_id]))[0])
+
+    def ahead_of(self, token_id: int) -> tuple[int, float]:
+        """How many tokens rank before this one, which must be left, and the probability that they hold together."""
+        own = self.value_of(token_id)
+        ahead = (self.values > own) | ((self.values == own) & (self.ids < token_id))
+        return int(np.count_nonzero(ahead)), float(self.weights[ahead].sum()) / self.total
 
     @cached_property
     def best(self) -> int:
@@ -174,6 +247,8 @@ class Scores:
             return Scores(
                 self.vocab_size, self.ids, values, ranked=self._ranked, order_of=None if self._ranked else source
             )
+        if self._ranked:  # equals are to rank by their ids again
+            return Scores(self.vocab_size, self.ids[self._by_id], values[self._by_id])
         return Scores(self.vocab_size, self.ids, values)
 
     def changed(self, places: Ints, values: Floats) -> Scores:
@@ -183,11 +258,11 @@ class Scores:
         after = self.values.copy()
         after[places] = values
         left = self.with_values(after, same_order=False)
-        return left.where(np.isfinite(after)) if not np.isfinite(values).all() else left
+        return left.where(np.isfinite(left.values)) if not np.isfinite(values).all() else left
 
     def heaviest(self, share: float) -> tuple[Scores, float]:
         """The fewest of the most likely whose probabilities reach `share`, and what they add up to."""
-        few = self.ranked(256)  # mostly more than enough, and all the sorting that is needed
+        few = self.ranked(HEAD)  # mostly more than enough, and all the sorting that is needed
         cumulative = np.cumsum(self.weights[few]) / self.total
         if cumulative[-1] >= share or few.size == self.count:
             kept = min(int(np.searchsorted(cumulative, share)) + 1, self.count)
@@ -211,43 +286,5 @@ class Scores:
         """Only those where `mask`, aligned with `ids`, is true."""
         if mask.all():
             return self
-        return Scores(self.vocab_size, self.ids[mask], self.values[mask], ranked=self._ranked)
-
-
-def crossing(keys: Floats, weights: Floats, target: float) -> tuple[float, float]:
-    """Where the weights, summed by ascending key, reach `target`: that key (the highest, if they never do), and what
-    all lower keys weigh. Counting by bins finds the place without a sort of everything."""
-    below = 0.0
-    while keys.size > FEW:
-        low, high = float(keys.min()), float(keys.max())
-        with np.errstate(over="ignore", invalid="ignore"):
-            bins = (keys - low) * (FEW / (high - low)) if high > low else np.zeros_like(keys)
-        if not np.isfinite(bins).all():
-            break
-        bins = bins.astype(np.int64)
-        sums = below + np.cumsum(np.bincount(bins, weights))
-        place = min(int(np.searchsorted(sums, target)), int(bins.max()))
-        inside = bins == place
-        if np.count_nonzero(inside) * 2 > keys.size:  # far outliers, or equals: no use
-            break
-        below = float(sums[place - 1]) if place else below
-        keys, weights = keys[inside], weights[inside]
-    order = np.argsort(keys, kind="stable")
-    sorted_keys = keys[order]
-    sums = below + np.cumsum(weights[order])
-    key = sorted_keys[min(int(np.searchsorted(sums, target)), sums.size - 1)]
-    first = int(np.searchsorted(sorted_keys, key))
-    return float(key), float(sums[first - 1]) if first else below
-
-
-def _in_order(values: Floats) -> Ints:
-    """Positions from the highest to the lowest value; equal ones in ascending position."""
-    order = np.argsort(-values)  # not stable, and six times faster than a sort that is
-    ordered = values[order]
-    ties = ordered[1:] == ordered[:-1]
-    if ties.any():  # common with bfloat16 models: put each run of equals in ascending order
-        run = np.concatenate(([0], np.cumsum(~ties)))
-        keys = run * values.size + order
-        keys.sort()
-        order = keys % values.size
-    return order
+        source = None if self._ranked else self
+        return Scores(self.vocab_size, self.ids[mask], self.values[mask], ranked=self._ranked, cut_from=source)

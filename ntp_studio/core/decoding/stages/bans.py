@@ -12,6 +12,7 @@ import numpy as np
 from ntp_studio.core.decoding.context import Context
 from ntp_studio.core.decoding.scores import Scores
 from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, Texts
+from ntp_studio.core.decoding.stages.figures import changed, new_tokens, percent, tokens
 from ntp_studio.core.decoding.stages.words import biased, sequence, sequences
 
 SEQUENCES = "a text, #12 for a token id, #12,13 for several; spaces count"
@@ -38,9 +39,10 @@ class Bias(Stage):
     name: ClassVar = "bias"
     label: ClassVar = "Bias"
     summary: ClassVar = (
-        "Adds an amount to the logit of the tokens or texts you name: +2 makes one about seven times as likely "
-        "against the others, −2 as much less, and 'ban' forbids it. A text of several tokens acts on the last of "
-        "them, once the text has begun with the others. −5 to 5 are usual."
+        "Makes the tokens or texts that you name more likely, less likely or impossible. The amount is added to the "
+        "token's logit, the score that the model gave it: +2 makes it about seven times as likely against the others, "
+        "−2 as much less, and 'ban' forbids it. A text of several tokens acts on the last of them, once the text has "
+        "begun with the others. Amounts from −5 to 5 are usual."
     )
     origin: ClassVar = "OpenAI's API; transformers, llama.cpp"
     parameters: ClassVar = ()
@@ -75,10 +77,20 @@ class Bias(Stage):
         added = np.array([amounts[i] for i in scores.ids[places].tolist()])
         after = scores.changed(places, scores.values[places] + added) if places.size else scores
         lost = f", {unknown} without a token" if unknown else ""
-        return after, Note(f"{places.size:,} tokens biased{lost}", detail=amounts)
+        return after, Note(f"{tokens(places.size)} biased{lost}", detail=amounts)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return "its bias is −∞"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if token_id not in note.detail:
+            return "no bias names it here: its logit stays"
+        amount = float(note.detail[token_id])
+        return f"{changed(token_id, before, after, lambda logit: logit + amount)} (bias {amount:+g})"
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        amount = note.detail[token_id]
+        return "ban" if amount == -math.inf else f"{amount:+g}"
 
 
 @dataclass(frozen=True)
@@ -88,9 +100,9 @@ class NoRepeatNgram(Stage):
     name: ClassVar = "no_repeat_ngram_size"
     label: ClassVar = "No-repeat n-gram"
     summary: ClassVar = (
-        "Forbids every token that would complete a run of n tokens which already stands in the text, prompt "
-        "included. 3 or 4 are usual. It is blunt: a name of several tokens can then be written only once. With n "
-        "= 1 no token may come twice."
+        "Forbids the text to repeat any run of n tokens, prompt included. Wherever the last n − 1 tokens stood before, "
+        "the token that followed them there is banned now; with n = 1 no token may come twice. It is blunt: a name of "
+        "n or more tokens can then be written only once. 3 or 4 are usual."
     )
     origin: ClassVar = "Paulus et al. 2017, arXiv 1705.04304; fairseq"
     parameters: ClassVar = (
@@ -104,13 +116,42 @@ class NoRepeatNgram(Stage):
         n, history = int(self.no_repeat_ngram_size), context.history()
         if n == 0 or history.size < n:
             return scores, Note()
-        windows = np.lib.stride_tricks.sliding_window_view(history, n)
-        same = np.flatnonzero((windows[:, : n - 1] == history[history.size - n + 1 :]).all(axis=1))
-        where = {int(windows[i, -1]): int(i) + 1 for i in same[::-1]}
+        same = self._starts(context)
+        where = {int(history[i + n - 1]): i + 1 for i in same[::-1]}
         return _banned(scores, where), Note(f"{len(where):,} banned", detail=where)
 
+    def _starts(self, context: Context) -> list[int]:
+        """Where n-grams begin whose first n − 1 tokens are the last of the text."""
+        n, history = int(self.no_repeat_ngram_size), context.history()
+        windows = np.lib.stride_tricks.sliding_window_view(history, n)
+        same: list[int] = np.flatnonzero((windows[:, : n - 1] == history[history.size - n + 1 :]).all(axis=1)).tolist()
+        return same
+
+    def repeated(self, context: Context) -> tuple[int, list[int]]:
+        """How many of the last tokens stand in the text before, followed by one that is banned for it, and where these
+        passages end (exclusive)."""
+        length = int(self.no_repeat_ngram_size) - 1
+        return length, [start + length for start in self._starts(context)]
+
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        return f"would repeat the {int(self.no_repeat_ngram_size)} tokens from token {note.detail[token_id]:,} on"
+        n, place = int(self.no_repeat_ngram_size), note.detail[token_id]
+        if n == 1:
+            return f"stands in the text already, as token {place:,}"
+        return f"would repeat the {n} tokens from token {place:,} on"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        n = int(self.no_repeat_ngram_size)
+        if context.length < n:
+            return f"the text has {tokens(context.length)}, fewer than n = {n}: nothing can repeat yet"
+        if n == 1:
+            return "does not stand in the text yet"
+        if n == 2:
+            return "the last token followed by it stands nowhere in the text"
+        return f"the last {n - 1} tokens followed by it stand nowhere in the text"
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        n = int(self.no_repeat_ngram_size)
+        return "stands already" if n == 1 else f"would repeat {n} tokens"
 
 
 @dataclass(frozen=True)
@@ -123,9 +164,9 @@ class Bans(Stage):
     name: ClassVar = "bans"
     label: ClassVar = "Banned texts"
     summary: ClassVar = (
-        "Forbids the texts you name. A text of several tokens is stopped at its last one. Mind that ' word', "
-        "'word' and 'Word' are different tokens, so each way of writing needs an entry of its own. It cannot "
-        "forbid the end of the text: minimum length does that."
+        "Forbids the texts that you name. A text of several tokens is stopped at its last one. Mind that ' word', "
+        "'word' and 'Word' are different tokens, so each way of writing needs an entry of its own. It cannot forbid "
+        "the end of the text: minimum length does that."
     )
     origin: ClassVar = "transformers (bad_words_ids)"
     parameters: ClassVar = ()
@@ -151,6 +192,12 @@ class Bans(Stage):
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"would complete the banned {note.detail[token_id]!r}"
 
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return "completes none of the banned texts here"
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        return "banned"
+
 
 @dataclass(frozen=True)
 class MinLength(Stage):
@@ -159,9 +206,9 @@ class MinLength(Stage):
     name: ClassVar = "min_length"
     label: ClassVar = "Minimum length"
     summary: ClassVar = (
-        "Forbids the end of the text until so many tokens were generated. What the end token would have had goes "
-        "to all others in proportion, so a model that is done may go on with nonsense. Use the length that you "
-        "need, and no more."
+        "Keeps the text from ending until so many tokens were generated. Until then the end token is forbidden, and "
+        "what it would have had goes to all others in proportion, so a model that is done may go on with nonsense. Use "
+        "the length that you need, and no more; 10 to 100 are usual."
     )
     origin: ClassVar = "transformers (min_new_tokens)"
     parameters: ClassVar = (
@@ -180,9 +227,19 @@ class MinLength(Stage):
             return scores, Note("long enough")
         ends = scores.places(np.array(sorted(context.vocabulary.eos_ids), dtype=np.int64))
         mass = float(scores.weights[ends].sum()) / scores.total if scores.count else math.nan
-        words = f"{missing:,} more to go; the end had {mass:.2%}"
+        had = f"{mass:.2%}" if mass >= 1e-4 or mass == 0 else percent(mass)
+        words = f"{missing:,} more to go; the end had {had}"
         after = scores.changed(ends, np.full(ends.size, -np.inf))
         return after, Note(words, float(done), (("new", float(done)), ("end_mass", mass)))
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        return f"the end is forbidden: {int(note.limit):,} new tokens < {int(self.min_new_tokens):,}"
+        return f"the end is forbidden: {new_tokens(int(note.limit))} < {int(self.min_new_tokens):,}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        done, wanted = context.length - context.prompt_length, int(self.min_new_tokens)
+        if done >= wanted:
+            return f"the text may end: {new_tokens(done)} ≥ {wanted:,}"
+        return f"{new_tokens(done)} < {wanted:,}, but it does not end the text"
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        return f"end: {int(note.limit):,} < {int(self.min_new_tokens):,}"

@@ -13,6 +13,8 @@ from ntp_studio.core.decoding.scores import Scores
 # Hand-made textbook distributions must behave as written although 0.5 + 0.3 is not 0.8 in binary.
 TOLERANCE = 1e-12
 
+HIGHEST = 1e6  # of any number of a stage: far beyond sense, and no arithmetic on it ends in infinity
+
 Role = Literal["history", "ban", "shape", "cut", "choose", "stop"]
 
 
@@ -36,7 +38,7 @@ class Parameter:
     decimals: int = 2
     scale: Literal["linear", "log"] = "linear"
     usual: tuple[float, float] | None = None
-    hard_maximum: float = math.inf
+    hard_maximum: float = HIGHEST
     flag: bool = False
     advanced: bool = False
 
@@ -127,13 +129,23 @@ class Stage:
         """Why this stage cut a token that came to it with `logit`, with numbers."""
         raise NotImplementedError
 
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        """What this stage did to a token that it left, or why it let it alone, with numbers: for its story."""
+        raise NotImplementedError
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        """A word or two beside the arrow of a token whose logit this stage changed from `logit`, or which it banned.
+        Only stages that change single tokens draw arrows."""
+        return ""
+
     def following(self, before: Scores, after: Scores, context: Context, token_id: int) -> tuple[float, ...] | None:
         """The stage's state once `token_id` was taken; None for a stage that keeps none."""
         return None
 
 
 def probability(logit: float, scores: Scores) -> float:
-    return math.exp(logit - scores.log_normalizer)
+    """Of a logit among `scores`. By the distance from the highest, which logits of any size leave exact."""
+    return math.exp(logit - scores.peak) / scores.total
 
 
 def figure(value: float) -> str:

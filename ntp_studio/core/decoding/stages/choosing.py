@@ -9,19 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ntp_studio.core.decoding.context import Context
-from ntp_studio.core.decoding.scores import Scores
-from ntp_studio.core.decoding.stages.base import (
-    TOLERANCE,
-    Note,
-    Parameter,
-    Role,
-    Stage,
-    Texts,
-    figure,
-    flag,
-    probability,
-)
+from ntp_studio.core.decoding.context import MOST_STATE, Context
+from ntp_studio.core.decoding.scores import Floats, Scores
+from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Role, Stage, Texts, flag, probability
+from ntp_studio.core.decoding.stages.figures import chance, moved, tokens
 from ntp_studio.core.decoding.stages.words import single
 
 PEAK, SHARPNESS, WIDTH = 5.0, 10.0, 0.3  # llama.cpp's constants of adaptive-p
@@ -39,10 +30,11 @@ class Xtc(Stage):
     name: ClassVar = "xtc"
     label: ClassVar = "XTC"
     summary: ClassVar = (
-        "Exclude top choices: on a part of the tokens, thrown by a coin, every likely choice but the least likely "
-        "of them is struck out, so that the text leaves the beaten track while it stays sensible. A chance of 0.5 "
-        "with threshold 0.1 is usual. It does nothing where it would strike out a protected token, such as the "
-        "end or a line break. Above a threshold of 0.5 it can never act."
+        "Exclude top choices: now and then strikes out the obvious tokens, so that the text leaves the beaten track "
+        "while it stays sensible. A coin is thrown for every token; with the chance that you set, all that reach the "
+        "threshold go but the least likely of them. It takes two such tokens, so above a threshold of 0.5 it can never "
+        "act. It does nothing where it would strike out a protected token, such as the end or a line break. A chance "
+        "of 0.5 with threshold 0.1 is usual."
     )
     origin: ClassVar = "p-e-w 2024; text-generation-webui, koboldcpp, llama.cpp"
     parameters: ClassVar = (
@@ -66,25 +58,45 @@ class Xtc(Stage):
             return scores, Note()
         coin = context.coin(self.name)
         acts = coin < self.xtc_probability
-        facts = (("coin", coin), ("acts", float(acts)))
         thrown = f"coin {coin:.3f} {'<' if acts else '≥'} {self.xtc_probability:g}"
-        if not acts:
-            return scores, Note(f"{thrown}: does nothing", facts=facts)
-        edge = math.log(self.xtc_threshold) + scores.log_normalizer - TOLERANCE
-        likely = int(np.count_nonzero(scores.values >= edge))
-        if likely < 2:
-            return scores, Note(f"{thrown}; {likely} of p ≥ {self.xtc_threshold:g}: does nothing", facts=facts)
-        struck = scores.ranked(likely - 1)
-        protected = {i for text in self.xtc_protect for i in single(text, context.vocabulary)}
-        if protected.intersection(scores.ids[struck].tolist()):
-            return scores, Note(f"{thrown}, but a protected token is among the struck: does nothing", facts=facts)
+        hindrance = self.hindrance(scores, context) if acts else ""
+        facts = (("coin", coin), ("acts", float(acts and not hindrance)))
+        if not acts or hindrance:
+            but = f", but {hindrance}" if hindrance else ""
+            return scores, Note(f"{thrown}{but}: does nothing", facts=facts)
+        struck = scores.ranked(self.likely(scores) - 1)
         mask = np.ones(scores.count, dtype=bool)
         mask[struck] = False
-        return scores.where(mask), Note(f"{thrown}; strikes {likely - 1:,} of p ≥ {self.xtc_threshold:g}", facts=facts)
+        words = f"{thrown}; strikes {tokens(struck.size)} of p ≥ {self.xtc_threshold:g}"
+        return scores.where(mask), Note(words, facts=facts)
+
+    def hindrance(self, scores: Scores, context: Context) -> str:
+        """Why nothing can be struck whatever the coin says, in words; empty where something can."""
+        likely = self.likely(scores)
+        if likely < 2:
+            return f"{'only 1 token has' if likely else 'no token has'} p ≥ {self.xtc_threshold:g}"
+        protected = {i for text in self.xtc_protect for i in single(text, context.vocabulary)}
+        if protected.intersection(scores.top(likely - 1).tolist()):
+            return "a protected token is among the struck"
+        return ""
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        own = f"{figure(probability(logit, before))} ≥ {self.xtc_threshold:g}, and a less likely one is too"
+        own = f"{chance(logit, before)} ≥ {self.xtc_threshold:g}, and a less likely one is too"
         return f"{own}; coin {note.fact('coin'):.3f} < {self.xtc_probability:g}"
+
+    def likely(self, scores: Scores) -> int:
+        """How many tokens reach the threshold."""
+        edge = math.log(self.xtc_threshold) + scores.log_normalizer - TOLERANCE
+        return int(np.count_nonzero(scores.values >= edge))
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if after is before:
+            return note.threshold
+        own = chance(before.value_of(token_id), before)
+        coin = f"coin {note.fact('coin'):.3f} < {self.xtc_probability:g}"
+        if before.ahead_of(token_id)[0] < self.likely(before):
+            return f"{coin}, and {own} ≥ {self.xtc_threshold:g}, but it is the least likely such: it stays"
+        return f"{coin}, but {own} < {self.xtc_threshold:g}: only likelier ones are struck"
 
 
 @dataclass(frozen=True)
@@ -99,14 +111,15 @@ class Mirostat(Stage):
     name: ClassVar = "mirostat"
     label: ClassVar = "Mirostat v2"
     summary: ClassVar = (
-        "Holds the surprise of the text at a target τ, in bits a token: it cuts what is more surprising than a "
-        "limit μ, and after every token moves μ a little against the error. It takes the place of all other cuts, "
-        "which rest while it is on. τ = 3 gives careful text, 5 is usual; η = 0.1 says how fast it corrects."
+        "Keeps the text about equally surprising throughout. A token's surprise is −log₂ of its probability, in bits: "
+        "1 bit for one half, 5 bits for 1 in 32. What is more surprising than a limit μ is cut, and after every token "
+        "μ moves a little, so that the surprise comes nearer to the target τ. All other cuts rest while it is on. τ = "
+        "3 gives careful text, 5 is usual; η = 0.1 says how fast it corrects."
     )
     origin: ClassVar = "Basu et al. 2020, arXiv 2007.14966; llama.cpp"
     parameters: ClassVar = (
-        Parameter("mirostat_tau", "target τ, bits", 5.0, 0.0, 10.0, usual=(3.0, 6.0)),
-        Parameter("mirostat_eta", "rate η", 0.1, 0.0, 1.0, usual=(0.05, 0.2)),
+        Parameter("mirostat_tau", "target τ, bits", 5.0, 0.0, 10.0, usual=(3.0, 6.0), hard_maximum=100.0),
+        Parameter("mirostat_eta", "rate η", 0.1, 0.0, 1.0, usual=(0.05, 0.2), hard_maximum=10.0),
         flag("mirostat_paper", "surprise before the cut, as in the paper", False),
     )
     role: ClassVar[Role] = "choose"
@@ -134,11 +147,18 @@ class Mirostat(Stage):
         cut = not math.isfinite(float(after.values_at(one)[0]))
         source = before if self.mirostat_paper or cut else after
         surprise = (source.log_normalizer - logit) / math.log(2)
-        return (limit - self.mirostat_eta * (surprise - self.mirostat_tau),)
+        new = limit - self.mirostat_eta * (surprise - self.mirostat_tau)
+        return (min(max(new, -MOST_STATE), MOST_STATE),)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         surprise = (before.log_normalizer - logit) / math.log(2)
         return f"surprise {surprise:.3f} bits > μ = {note.limit:.3f}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        surprise = (before.log_normalizer - before.value_of(token_id)) / math.log(2)
+        if surprise > note.limit + TOLERANCE / math.log(2):
+            return f"surprise {surprise:.3f} bits > μ = {note.limit:.3f}, as all are: the most likely stays"
+        return f"surprise {surprise:.3f} bits ≤ μ = {note.limit:.3f}"
 
 
 @dataclass(frozen=True)
@@ -152,10 +172,10 @@ class AdaptiveP(Stage):
     name: ClassVar = "adaptive_p"
     label: ClassVar = "Adaptive-p"
     summary: ClassVar = (
-        "Ranks the tokens anew by how near their probability is to a target, which moves against what was drawn "
-        "lately, so that in the long run the drawn tokens have about the target's probability. Put a mild min-p "
-        "before it, since unlikely nonsense may be near the target too. A target of 0.5 to 0.8 with decay 0.9 is "
-        "usual."
+        "Steers the text to tokens whose probability is near a target, rather than mostly to the most likely ones. It "
+        "ranks tokens by how near their probability is to an aim, and moves the aim against what was drawn lately, so "
+        "that in the long run the drawn tokens have about the target's probability. Put a mild min-p before it, since "
+        "unlikely nonsense may be near the aim too. A target of 0.5 to 0.8 with decay 0.9 is usual."
     )
     origin: ClassVar = "llama.cpp 2025 (pull request 17927); koboldcpp"
     parameters: ClassVar = (
@@ -180,13 +200,22 @@ class AdaptiveP(Stage):
 
     def aim(self, context: Context) -> float:
         """The probability that this place aims at."""
-        weighted, total = self.sums(context)
+        return self.aimed(*self.sums(context))
+
+    def aimed(self, weighted: float, total: float) -> float:
+        """What is aimed at after these sums."""
         return min(1.0, max(0.0, 2 * self.adaptive_target - weighted / total))
+
+    @staticmethod
+    def steered(p: Floats, aim: float) -> Floats:
+        """The new logits of probabilities, the highest where they are what is aimed at."""
+        away = np.abs(p - aim) / WIDTH
+        values: Floats = PEAK - SHARPNESS * away * away / (1 + away)
+        return values
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         aim = self.aim(context)
-        away = np.abs(scores.probabilities - aim) / WIDTH
-        values = PEAK - SHARPNESS * away * away / (1 + away)
+        values = self.steered(scores.probabilities, aim)
         note = Note(f"aims at p = {aim:.3f}", aim, (("aim", aim), ("target", self.adaptive_target)))
         return scores.with_values(values, same_order=False), note
 
@@ -194,3 +223,11 @@ class AdaptiveP(Stage):
         weighted, total = self.sums(context)
         own = math.exp(float(before.values_at(np.array([token_id]))[0]) - before.log_normalizer)
         return own + self.adaptive_decay * weighted, 1 + self.adaptive_decay * total
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        p = probability(before.value_of(token_id), before)
+        away = abs(p - note.limit) / WIDTH
+        own = chance(before.value_of(token_id), before)
+        rule = f"δ = |{own} − {note.limit:.3f}| / {WIDTH:g} = {away:.3f}"
+        logit = f"logit {PEAK:g} − {SHARPNESS:g} × δ² / (1 + δ) = {after.value_of(token_id):.2f}"
+        return f"{moved(token_id, before, after)}: {rule}, {logit}"

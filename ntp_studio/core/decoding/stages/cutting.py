@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from ntp_studio.core.decoding.context import Context
-from ntp_studio.core.decoding.scores import FEW, Scores
+from ntp_studio.core.decoding.scores import FEW, Floats, Scores
 from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Stage, figure, probability
+from ntp_studio.core.decoding.stages.figures import below, chance, checkable, percent, share, tokens
 
 TOP_H_LIMIT = 100  # hard-coded in transformers
 
@@ -25,10 +26,11 @@ class TopNSigma(Stage):
     name: ClassVar = "top_n_sigma"
     label: ClassVar = "Top-nσ"
     summary: ClassVar = (
-        "Keeps the tokens whose logit is within n standard deviations of the highest: the few that stand out of "
-        "the noise. As logits and their deviation scale together, temperature does not change what is kept. It "
-        "belongs before other cuts, since the deviation is taken over what is left. 0.5 to 2 are usual, 1 in the "
-        "paper."
+        "Keeps the few tokens whose scores stand out from the great mass of the others. The score is the logit that "
+        "the model gave; it may lie below the highest by n standard deviations at most, which is n times how far "
+        "scores usually are from their average. Temperature stretches both alike, so it does not change what is kept. "
+        "Put it before other cuts: they take low scores away, and the deviation of the rest is another. 0.5 to 2 are "
+        "usual, 1 in the paper."
     )
     origin: ClassVar = "Tang et al. 2024, arXiv 2411.07641; llama.cpp"
     parameters: ClassVar = (Parameter("top_n_sigma", "n", 1.0, 0.0, 5.0, off=0.0, usual=(0.5, 2.0)),)
@@ -51,6 +53,12 @@ class TopNSigma(Stage):
         sigma = note.fact("sigma")
         return f"logit {logit:.2f} < {note.limit:.2f} = {before.peak:.2f} − {self.top_n_sigma:g} × {sigma:.3f}"
 
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if math.isnan(note.limit):
+            return note.threshold
+        sigma, logit = note.fact("sigma"), before.value_of(token_id)
+        return f"logit {logit:.2f} ≥ {note.limit:.2f} = {before.peak:.2f} − {self.top_n_sigma:g} × {sigma:.3f}"
+
 
 @dataclass(frozen=True)
 class TopH(Stage):
@@ -63,9 +71,10 @@ class TopH(Stage):
     name: ClassVar = "top_h"
     label: ClassVar = "Top-H"
     summary: ClassVar = (
-        "Looks at the 100 most likely tokens and adds them one by one until they hold the share h of their "
-        "entropy: few tokens where the model is sure, more where it hesitates. Even at h = 1 only 100 tokens are "
-        "left. 0.3 to 0.6 are usual, 0.4 in the paper."
+        "Keeps few tokens where the model is sure and more where it hesitates. It looks at the 100 most likely and at "
+        "their entropy, which says how spread out their probabilities are; then it takes them one by one while they "
+        "hold no more than the share h of that entropy. The most likely always stays, and even at h = 1 only 100 "
+        "tokens are left. 0.3 to 0.6 are usual, 0.4 in the paper."
     )
     origin: ClassVar = "Potraghloo et al. 2025, arXiv 2509.02510; transformers"
     parameters: ClassVar = (Parameter("top_h", "h", 0.4, 0.01, 1.0, usual=(0.3, 0.6), hard_maximum=1.0),)
@@ -73,16 +82,21 @@ class TopH(Stage):
     top_h: float
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
-        head = scores.weights[scores.ranked(TOP_H_LIMIT)]
-        p = head / head.sum()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            terms = np.where(p > 0, -p * np.log(p), 0.0)
-        sums = np.cumsum(terms)
+        p, sums = self.running(scores)
         limit = self.top_h * float(sums[-1])
         fits = (sums <= limit * (1 + TOLERANCE)) & (p > 0)
         kept = max(1, int(np.argmin(fits)) if not fits.all() else fits.size)
         words = f"Σ −p ln p ≤ {limit:.3f} = {self.top_h:g} × {sums[-1]:.3f} nats"
         return scores.first(kept), Note(words, limit, (("entropy", float(sums[-1])),))
+
+    @staticmethod
+    def running(scores: Scores) -> tuple[Floats, Floats]:
+        """The probabilities of the most likely among themselves, and the running sums of −p ln p, in nats."""
+        head = scores.weights[scores.ranked(TOP_H_LIMIT)]
+        p: Floats = head / head.sum()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(p > 0, -p * np.log(p), 0.0)
+        return p, np.cumsum(terms)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         head = before.top(TOP_H_LIMIT)
@@ -90,6 +104,14 @@ class TopH(Stage):
             return f"not among the {TOP_H_LIMIT} most likely, the only ones that top-H looks at"
         total = note.fact("entropy")
         return f"with it, the tokens would hold more than {note.limit:.3f} = {self.top_h:g} × {total:.3f} nats"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        place = before.ahead_of(token_id)[0]
+        held = float(self.running(before)[1][place])
+        rule = f"{note.limit:.3f} = {self.top_h:g} × {note.fact('entropy'):.3f} nats"
+        if place == 0 and held > note.limit * (1 + TOLERANCE):
+            return f"holds {held:.3f} > {rule} alone, but the most likely always stays"
+        return f"the tokens up to it hold {held:.3f} ≤ {rule}"
 
 
 @dataclass(frozen=True)
@@ -99,8 +121,8 @@ class TopK(Stage):
     name: ClassVar = "top_k"
     label: ClassVar = "Top-k"
     summary: ClassVar = (
-        "Keeps the k most likely tokens and cuts the rest, however likely they are. Those tied with the k-th stay "
-        "too. 40 to 100 are usual. (Fan et al. 2018)"
+        "Keeps the k most likely tokens and cuts the rest. It only counts, so it leaves as many where the model is "
+        "sure as where it is not. Tokens tied with the k-th stay too. 40 to 100 are usual."
     )
     origin: ClassVar = "Fan et al. 2018, arXiv 1805.04833"
     parameters: ClassVar = (
@@ -115,7 +137,7 @@ class TopK(Stage):
         if k == 0:
             return scores, Note()
         if k >= scores.count:
-            return scores, Note(f"k = {k:,} is more than the {scores.count:,} left")
+            return scores, Note(f"only {tokens(scores.count)} left: k = {k:,} cuts none")
         limit = scores.kth(k)
         mask = scores.values >= limit
         kept = int(np.count_nonzero(mask))
@@ -124,7 +146,22 @@ class TopK(Stage):
         return after, Note(f"logit ≥ {limit:.2f}{tie}", limit)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        return f"logit {logit:.2f} < {note.limit:.2f}, the lowest of the {int(self.top_k):,} most likely"
+        lowest = "that of" if self.top_k == 1 else "the lowest of"
+        return f"logit {logit:.2f} < {note.limit:.2f}, {lowest} {self.likeliest}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if math.isnan(note.limit):
+            return note.threshold
+        k, place, logit = int(self.top_k), before.ahead_of(token_id)[0] + 1, before.value_of(token_id)
+        if place > k:
+            return f"number {place:,}, but its logit {logit:.2f} is that of number {k:,}: ties stay"
+        own = "the most likely" if k == 1 else f"number {place:,} of {self.likeliest}"
+        return f"{own}: logit {logit:.2f} ≥ {note.limit:.2f}"
+
+    @property
+    def likeliest(self) -> str:
+        """What it keeps, in words."""
+        return "the most likely" if self.top_k == 1 else f"the {int(self.top_k):,} most likely"
 
 
 @dataclass(frozen=True)
@@ -135,9 +172,10 @@ class TopP(Stage):
     name: ClassVar = "top_p"
     label: ClassVar = "Top-p"
     summary: ClassVar = (
-        "Keeps the smallest set of most likely tokens whose probabilities add up to at least p (the nucleus), "
-        "counted over what earlier stages left. The token that crosses the line is kept. 0.8 to 0.95 are usual. "
-        "(Holtzman et al. 2019)"
+        "Keeps the most likely tokens that hold the share p of the probability together (the nucleus), and cuts the "
+        "rest. It adds up probabilities from the most likely token on, among what earlier stages left, until they "
+        "reach p; the token that crosses the line is kept. So few tokens are left where the model is sure, and many "
+        "where it is not. 0.8 to 0.95 are usual."
     )
     origin: ClassVar = "Holtzman et al. 2019, arXiv 1904.09751"
     parameters: ClassVar = (Parameter("top_p", "p", 0.95, 0.0, 1.0, off=1.0, usual=(0.8, 0.95), hard_maximum=1.0),)
@@ -151,10 +189,17 @@ class TopP(Stage):
             return scores, Note()
         kept, held = scores.heaviest(self.top_p - TOLERANCE)
         kept = kept if kept.count >= self.min_keep else scores.first(self.min_keep)
-        return kept, Note(f"{held:.1%} in {kept.count:,} tokens", held)
+        return kept, Note(f"{percent(held)} in {tokens(kept.count)}", held)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"more likely tokens already hold {note.limit:.4f} ≥ p = {self.top_p:g}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        ahead, held = before.ahead_of(token_id)
+        if not ahead:
+            return f"the most likely is always taken; it holds {share(before.value_of(token_id), before)}"
+        others = "the one more likely holds" if ahead == 1 else f"the {ahead:,} more likely hold"
+        return f"{others} {below(held, self.top_p, f'{self.top_p * 100:g}%')}: it is still taken"
 
 
 @dataclass(frozen=True)
@@ -164,8 +209,9 @@ class MinP(Stage):
     name: ClassVar = "min_p"
     label: ClassVar = "Min-p"
     summary: ClassVar = (
-        "Cuts every token less likely than min-p times the most likely one: strict where the model is sure, "
-        "generous where it is not. 0.02 to 0.1 are usual. (Nguyen et al. 2024)"
+        "Cuts every token that is much less likely than the most likely one. The line is min-p times the highest "
+        "probability: at 0.05 a token needs a twentieth of it. That is strict where the model is sure and generous "
+        "where it is not. 0.02 to 0.1 are usual."
     )
     origin: ClassVar = "Nguyen et al. 2024, arXiv 2407.01082; llama.cpp"
     parameters: ClassVar = (
@@ -186,5 +232,13 @@ class MinP(Stage):
         return kept, Note(f"p ≥ {figure(threshold)}", threshold)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        top = probability(before.peak, before)
-        return f"{figure(probability(logit, before))} < {self.min_p:g} × {figure(top)}"
+        return f"{chance(logit, before)} < {self.min_p:g} × {chance(before.peak, before)}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return f"{chance(before.value_of(token_id), before)} ≥ {self.rule(before, note)}"
+
+    def rule(self, before: Scores, note: Note) -> str:
+        """The line in words: `0.05 × 0.21 = 0.0105`."""
+        line = figure(note.limit)
+        top = checkable(probability(before.peak, before), 4, "g", lambda shown: figure(self.min_p * shown) == line)
+        return f"{self.min_p:g} × {top} = {line}"

@@ -10,8 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from ntp_studio.core.decoding.context import Context, Vocabulary
-from ntp_studio.core.decoding.scores import Scores
-from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, Texts
+from ntp_studio.core.decoding.scores import Ints, Scores
+from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, Texts, figure
+from ntp_studio.core.decoding.stages.figures import changed, tokens
 
 FLOAT_MAX_LOG = 88.7228391  # ln of the largest float32, where llama.cpp stops its power from growing
 
@@ -29,10 +30,11 @@ class Dry(Stage):
     name: ClassVar = "dry"
     label: ClassVar = "DRY"
     summary: ClassVar = (
-        "Don't repeat yourself: looks for earlier passages that end as the text ends now, and lowers the logit of "
-        "the token that would continue them, the more the longer the passage is. Short repetitions up to the "
-        "allowed length stay free, and the breakers keep it from punishing line beginnings, lists and names. A "
-        "multiplier of 0.8 with base 1.75 and length 2 is usual."
+        "Don't repeat yourself: makes a token less likely that would go on repeating an earlier passage, the more so "
+        "the longer the repeated part already is. It looks for earlier places that read as the text's end reads now, "
+        "and lowers the logit (the model's score) of the token that came next there. Parts shorter than the allowed "
+        "length are free. Breakers, such as a line break or a colon, end a passage, so that the fixed beginnings of "
+        "lines and lists cost nothing. A multiplier of 0.8 with base 1.75 and length 2 is usual."
     )
     origin: ClassVar = "p-e-w 2024; text-generation-webui, koboldcpp, llama.cpp"
     parameters: ClassVar = (
@@ -61,26 +63,61 @@ class Dry(Stage):
     dry_sequence_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
-        history = context.history(self.dry_penalty_last_n).tolist()
-        if self.dry_multiplier == 0 or len(history) <= self.dry_allowed_length:
+        history, allowed = context.history(self.dry_penalty_last_n), int(self.dry_allowed_length)
+        if self.dry_multiplier == 0 or history.size <= allowed:
             return scores, Note("the text is too short to repeat itself" if self.dry_multiplier else "")
-        breakers = merged(self.dry_sequence_breakers, context.vocabulary)
-        matches = continuations(history, int(self.dry_allowed_length), breakers)
+        matches: dict[int, int] = {}
+        if repeats(history, allowed):
+            breakers = merged(self.dry_sequence_breakers, context.vocabulary)
+            matches = continuations(history.tolist(), allowed, breakers)
         if not matches:
             return scores, Note("no repetition")
         hit = scores.places(np.array(sorted(matches), dtype=np.int64))
         amounts = np.array([self.penalty(matches[i]) for i in scores.ids[hit].tolist()])
         longest = max(matches.values())
-        words = f"{len(matches):,} would continue a repetition, up to {longest:,} tokens long"
+        words = f"{tokens(len(matches))} would continue a repetition, up to {tokens(longest)} long"
         after = scores.changed(hit, scores.values[hit] - amounts)
         return after, Note(words, facts=(("longest", float(longest)),), detail=matches)
 
     def penalty(self, length: int) -> float:
         """What continuing a repetition of this length costs."""
+        return self.dry_multiplier * float(self.dry_base ** self._exponent(length))
+
+    def _exponent(self, length: int) -> int:
         exponent = length - int(self.dry_allowed_length)
         if self.dry_base > 1.000001:
             exponent = min(exponent, int(FLOAT_MAX_LOG / math.log(self.dry_base)))
-        return self.dry_multiplier * float(self.dry_base**exponent)
+        return exponent
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        length = note.detail.get(token_id)
+        if length is None:
+            return "would continue no passage that stands in the text: its logit stays"
+        amount = self.penalty(length)
+        words = changed(token_id, before, after, lambda logit: logit - amount)
+        cost = f"{self.dry_multiplier:g} × {self.dry_base:g}^{self._exponent(length)} = {figure(amount)}"
+        return f"{words} (− {cost}: {self.beside(token_id, 0.0, note, context)})"
+
+    def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
+        return f"would continue {tokens(note.detail[token_id])}"
+
+    def longest(self, note: Note, context: Context) -> tuple[int, list[int]]:
+        """How long the longest match is, and where in the text the passages end (exclusive) that the text's end matches
+        so far; no passages where nothing repeats."""
+        length = int(dict(note.facts).get("longest", 0))
+        history = context.history(self.dry_penalty_last_n)
+        if not length:
+            return 0, []
+        ends, back = np.arange(length, history.size), 0
+        while ends.size > 8 and back < length:  # each turn leaves fewer: cheaper than comparing whole passages
+            back += 1
+            ends = ends[history[ends - back] == history[-back]]
+        last, first = history[history.size - length :], context.length - history.size
+        return length, [
+            first + end
+            for end in ends.tolist()
+            if note.detail.get(int(history[end])) == length and np.array_equal(history[end - length : end], last)
+        ]
 
 
 def merged(texts: Iterable[str], vocabulary: Vocabulary) -> Breakers:
@@ -90,6 +127,14 @@ def merged(texts: Iterable[str], vocabulary: Vocabulary) -> Breakers:
         for head, tails in vocabulary.breakers(text).items():
             found.setdefault(head, set()).update(tails)
     return found
+
+
+def repeats(history: Ints, length: int) -> bool:
+    """Whether the last so many tokens stand in the history before: a quick look, as mostly they do not."""
+    here = np.ones(history.size - length, dtype=bool)
+    for i in range(length):
+        here &= history[i : i + here.size] == history[history.size - length + i]
+    return bool(here.any())
 
 
 def continuations(history: list[int], allowed: int, breakers: Breakers) -> dict[int, int]:

@@ -9,8 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from ntp_studio.core.decoding.context import Context
-from ntp_studio.core.decoding.scores import Scores, crossing
+from ntp_studio.core.decoding.scores import Floats, Scores
+from ntp_studio.core.decoding.sorting import crossing
 from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Stage, figure, probability
+from ntp_studio.core.decoding.stages.figures import chance, checkable, percent, tokens
 
 
 def _at_least(scores: Scores, limit: float, min_keep: int = 1) -> Scores:
@@ -20,6 +22,14 @@ def _at_least(scores: Scores, limit: float, min_keep: int = 1) -> Scores:
     return scores.where(scores.values >= min(threshold, least))
 
 
+def _reaches(token_id: int, before: Scores, limit: float, rule: str) -> str:
+    """How a token that was left by `_at_least` stands to its line."""
+    logit = before.value_of(token_id)
+    if limit > 0 and logit - before.log_normalizer < math.log(limit) - TOLERANCE:
+        return f"{chance(logit, before)} < {rule}, as all are: the most likely stays"
+    return f"{chance(logit, before)} ≥ {rule}"
+
+
 @dataclass(frozen=True)
 class Typical(Stage):
     """By |−ln p − H|, ascending, until τ is reached; what is tied with the last stays. Oracle: TypicalLogitsWarper."""
@@ -27,9 +37,10 @@ class Typical(Stage):
     name: ClassVar = "typical_p"
     label: ClassVar = "Typical"
     summary: ClassVar = (
-        "Prefers tokens about as surprising as the distribution is on average: it takes them by how near their "
-        "surprise is to the entropy, until they hold the share τ. The most likely token may be cut, when it is "
-        "too predictable. 0.2 to 0.95 are usual."
+        "Keeps the tokens that are about as surprising as is to be expected here, and cuts the far-fetched and the all "
+        "too obvious. A token's surprise is −ln p of its probability p, small for a likely token; the entropy H is the "
+        "average surprise of what would be drawn. Tokens are taken by how near their surprise is to H, until they hold "
+        "the share τ of the probability. So even the most likely token may be cut. 0.2 to 0.95 are usual."
     )
     origin: ClassVar = "Meister et al. 2022, arXiv 2202.00666"
     parameters: ClassVar = (Parameter("typical_p", "τ", 0.9, 0.001, 1.0, off=1.0, usual=(0.2, 0.95), hard_maximum=1.0),)
@@ -40,7 +51,7 @@ class Typical(Stage):
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.typical_p == 1:
             return scores, Note()
-        distance = np.abs(scores.log_normalizer - scores.entropy - scores.values)
+        distance = self.distance(scores)
         limit, _ = crossing(distance, scores.weights, (self.typical_p - TOLERANCE) * scores.total)
         mask = distance <= limit + TOLERANCE
         if self.min_keep > 1:
@@ -49,10 +60,21 @@ class Typical(Stage):
         words = f"|−ln p − {scores.entropy:.3f}| ≤ {limit:.3f} nats"
         return kept, Note(words, limit, (("entropy", scores.entropy),))
 
+    @staticmethod
+    def distance(scores: Scores) -> Floats:
+        """|−ln p − H| of each token, in nats."""
+        distance: Floats = scores.log_normalizer - scores.entropy - scores.values
+        return np.abs(distance, out=distance)
+
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         surprise = before.log_normalizer - logit
         gap = abs(surprise - before.entropy)
         return f"surprise {surprise:.3f} is {gap:.3f} from the entropy {before.entropy:.3f} nats, > {note.limit:.3f}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        surprise = before.log_normalizer - before.value_of(token_id)
+        gap = abs(surprise - before.entropy)
+        return f"surprise {surprise:.3f} is {gap:.3f} from the entropy {before.entropy:.3f} nats, ≤ {note.limit:.3f}"
 
 
 @dataclass(frozen=True)
@@ -62,8 +84,9 @@ class Epsilon(Stage):
     name: ClassVar = "epsilon_cutoff"
     label: ClassVar = "Epsilon"
     summary: ClassVar = (
-        "Cuts every token less likely than ε, whatever the others are; if all are, the most likely stays. It only "
-        "takes away what a language model hardly means. 0.0003 to 0.0009 are usual."
+        "Cuts every token whose probability is below ε, a small fixed number. How likely the others are does not "
+        "matter; only if all are below it, the most likely stays. It takes away little more than what the model hardly "
+        "means. 0.0003 to 0.0009 are usual."
     )
     origin: ClassVar = "Hewitt et al. 2022, arXiv 2210.15191"
     parameters: ClassVar = (
@@ -83,7 +106,10 @@ class Epsilon(Stage):
         return kept, Note(f"p ≥ {self.epsilon_cutoff:g}", self.epsilon_cutoff)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        return f"{figure(probability(logit, before))} < ε = {self.epsilon_cutoff:g}"
+        return f"{chance(logit, before)} < ε = {self.epsilon_cutoff:g}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return _reaches(token_id, before, note.limit, f"ε = {self.epsilon_cutoff:g}")
 
 
 @dataclass(frozen=True)
@@ -96,8 +122,10 @@ class Eta(Stage):
     name: ClassVar = "eta_cutoff"
     label: ClassVar = "Eta"
     summary: ClassVar = (
-        "Like epsilon, but where the distribution is flat, and unlikely tokens are still reasonable, the line is "
-        "lowered to √ε times e to the power of minus the entropy. 0.0003 to 0.004 are usual."
+        "Cuts unlikely tokens as Epsilon does, but spares more of them where the model is unsure: there probability is "
+        "spread over many tokens, and good ones may well be below ε. So the line is ε, or √ε / e^H where that is "
+        "lower. The entropy H says how spread out the probabilities are, and e^H how many equally likely tokens would "
+        "be spread as far. 0.0003 to 0.004 are usual."
     )
     origin: ClassVar = "Hewitt et al. 2022, arXiv 2210.15191"
     parameters: ClassVar = (
@@ -118,10 +146,16 @@ class Eta(Stage):
         return _at_least(scores, limit, self.min_keep), Note(f"p ≥ {figure(limit)}", limit, facts)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        own = figure(probability(logit, before))
+        return f"{chance(logit, before)} < {self.rule(note)}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return _reaches(token_id, before, note.limit, self.rule(note))
+
+    def rule(self, note: Note) -> str:
+        """The line in words: which of the two it is."""
         if note.fact("lowered") < self.eta_cutoff:
-            return f"{own} < {figure(note.limit)} = √{self.eta_cutoff:g} × e^−{before.entropy:.3f}"
-        return f"{own} < ε = {self.eta_cutoff:g}"
+            return f"{figure(note.limit)} = √{self.eta_cutoff:g} × e^−{note.fact('entropy'):.3f}"
+        return f"ε = {self.eta_cutoff:g}"
 
 
 @dataclass(frozen=True)
@@ -131,9 +165,9 @@ class TopA(Stage):
     name: ClassVar = "top_a"
     label: ClassVar = "Top-a"
     summary: ClassVar = (
-        "Cuts every token less likely than a times the square of the most likely one's probability. The line "
-        "falls much faster than min-p's where the model is unsure, so that more is left there. 0.1 to 0.3 are "
-        "usual."
+        "Cuts tokens that are unlikely beside the most likely one, strictly where the model is sure and hardly at all "
+        "where it is not. The line is a times the square of the highest probability: at a = 0.2 it is 0.162 where that "
+        "is 0.9, and 0.002 where it is 0.1. So it falls much faster than min-p's. 0.1 to 0.3 are usual."
     )
     origin: ClassVar = "BlinkDL's RWKV-LM; KoboldAI"
     parameters: ClassVar = (
@@ -149,8 +183,17 @@ class TopA(Stage):
         return _at_least(scores, limit), Note(f"p ≥ {figure(limit)}", limit)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        top = figure(probability(before.peak, before))
-        return f"{figure(probability(logit, before))} < {self.top_a:g} × {top}²"
+        return f"{chance(logit, before)} < {self.top_a:g} × {chance(before.peak, before)}²"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return f"{chance(before.value_of(token_id), before)} ≥ {self.rule(before, note)}"
+
+    def rule(self, before: Scores, note: Note) -> str:
+        """The line in words: `0.2 × 0.21² = 0.00882`."""
+        line = figure(note.limit)
+        top = probability(before.peak, before)
+        shown = checkable(top, 4, "g", lambda shown: figure(self.top_a * shown * shown) == line)
+        return f"{self.top_a:g} × {shown}² = {line}"
 
 
 @dataclass(frozen=True)
@@ -161,9 +204,10 @@ class TailFree(Stage):
     name: ClassVar = "tail_free"
     label: ClassVar = "Tail-free"
     summary: ClassVar = (
-        "Looks at the curve of the sorted probabilities and cuts where it has become straight, that is where the "
-        "tail begins: when the second differences passed so far hold the share z of them all. 0.9 to 0.99 are "
-        "usual."
+        "Cuts the tail, the many unlikely tokens that differ little from one another. In order from the most likely "
+        "on, probabilities fall in large and uneven steps at first and in small, even ones in the tail. How much one "
+        "step differs from the next is the bend of the curve there; tokens are kept as long as the bends up to them "
+        "make up no more than the share z of all. 0.9 to 0.99 are usual."
     )
     origin: ClassVar = "Trenton Bricken 2019; llama.cpp until 2024, koboldcpp"
     parameters: ClassVar = (Parameter("tfs_z", "z", 0.95, 0.0, 1.0, off=1.0, usual=(0.9, 0.99), hard_maximum=1.0),)
@@ -172,16 +216,38 @@ class TailFree(Stage):
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.tfs_z == 1 or scores.count <= 2:
-            return scores, Note("" if self.tfs_z == 1 else "two tokens have no curve")
+            return scores, Note("" if self.tfs_z == 1 else "too few tokens for a curve")
         p = np.sort(scores.probabilities)[::-1]
-        bends = np.abs(p[:-2] - 2 * p[1:-1] + p[2:])
+        bends = bent(p)
         total = float(bends.sum())
-        sums = np.cumsum(bends / total if total > 1e-6 else np.full(bends.size, 1 / bends.size))
+        sums = np.cumsum(shares(bends, total, scores.count))
         kept = max(1, int(np.searchsorted(sums, self.tfs_z + TOLERANCE, side="right")))
+        facts = (("bend", total),)
         if kept >= sums.size:
-            return scores, Note(f"the curve bends to its end: {scores.count:,} kept")
+            return scores, Note(f"the curve bends to its end: {scores.count:,} kept", facts=facts)
         held = float(sums[kept - 1])
-        return scores.first(kept), Note(f"{held:.1%} of the bend in {kept:,} tokens", held)
+        return scores.first(kept), Note(f"{percent(held)} of the bend in {tokens(kept)}", held, facts)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"in the tail: {note.limit:.4f} of the curve's bend lies before it, and more would pass {self.tfs_z:g}"
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if math.isnan(note.limit):
+            return note.threshold
+        place = before.ahead_of(token_id)[0]
+        bends = bent(before.probabilities[before.ranked(place + 3)])
+        held = float(shares(bends, note.fact("bend"), before.count).sum())
+        if held > self.tfs_z + TOLERANCE:
+            return f"{held:.4f} of the curve's bend lies up to it, > {self.tfs_z:g}, but the most likely always stays"
+        return f"before the tail: {held:.4f} of the curve's bend lies up to it, ≤ {self.tfs_z:g}"
+
+
+def bent(p: Floats) -> Floats:
+    """How much the curve of probabilities, most likely first, bends at each but the last two."""
+    bends: Floats = np.abs(p[:-2] - 2 * p[1:-1] + p[2:])
+    return bends
+
+
+def shares(bends: Floats, total: float, count: int) -> Floats:
+    """Bends as shares of the `total` over all `count` tokens; equal ones where the curve is straight."""
+    return bends / total if total > 1e-6 else np.full(bends.size, 1 / (count - 2))

@@ -12,6 +12,7 @@ import numpy as np
 from ntp_studio.core.decoding.context import Context
 from ntp_studio.core.decoding.scores import Floats, Scores
 from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage
+from ntp_studio.core.decoding.stages.figures import checkable, logit_figure, moved, percent
 
 LOWEST = -float(np.finfo(np.float64).max)
 
@@ -35,6 +36,20 @@ def _alone(logit: float, before: Scores) -> str:
     return "at T = 0 only one token is left, the lowest id of those tied at the top"
 
 
+def _survived(token_id: int, before: Scores) -> str:
+    tied = int(np.count_nonzero(before.values == before.peak))
+    return (
+        f"at T = 0 only it is left: {'the most likely' if tied == 1 else f'of {tied:,} tied at the top, the lowest id'}"
+    )
+
+
+def _divided(token_id: int, before: Scores, after: Scores, temperature: float) -> str:
+    """`p 5.7% → 6.9%: logit 14.20 ÷ 0.8 = 17.75`."""
+    new = logit_figure(after.value_of(token_id))
+    old = checkable(before.value_of(token_id), 2, "f", lambda shown: logit_figure(shown / temperature) == new)
+    return f"{moved(token_id, before, after)}: logit {old} ÷ {temperature:g} = {new}"
+
+
 @dataclass(frozen=True)
 class Temperature(Stage):
     """logit / T. T = 0 keeps the most likely token alone. Oracle: transformers' TemperatureLogitsWarper."""
@@ -42,8 +57,9 @@ class Temperature(Stage):
     name: ClassVar = "temperature"
     label: ClassVar = "Temperature"
     summary: ClassVar = (
-        "Divides every logit by T before the softmax. Below 1 the likely tokens gain, above 1 the unlikely ones "
-        "do; at 0 only the most likely token is left. Usual values are 0.5 to 1.2. The ranking never changes."
+        "Makes the choice more careful (below 1) or bolder (above 1). Every logit, the score that the model gave a "
+        "token, is divided by T before the scores become probabilities: below 1 the likely tokens gain, above 1 the "
+        "unlikely ones do, and at 0 only the most likely is left. The ranking never changes. 0.5 to 1.2 are usual."
     )
     origin: ClassVar = "Boltzmann's distribution; Ackley, Hinton and Sejnowski 1985"
     parameters: ClassVar = (Parameter("temperature", "T", 0.8, 0.0, 2.0, off=1.0, usual=(0.5, 1.2)),)
@@ -62,6 +78,13 @@ class Temperature(Stage):
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return _alone(logit, before)
 
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if self.temperature == 0:
+            return _survived(token_id, before)
+        if not math.isclose(after.peak * self.temperature, before.peak, rel_tol=1e-9, abs_tol=1e-9):
+            return f"{moved(token_id, before, after)} (T = {self.temperature:g})"  # the zero point was given up
+        return _divided(token_id, before, after, self.temperature)
+
 
 @dataclass(frozen=True)
 class DynamicTemperature(Stage):
@@ -73,9 +96,10 @@ class DynamicTemperature(Stage):
     name: ClassVar = "dynamic_temperature"
     label: ClassVar = "Dynamic temperature"
     summary: ClassVar = (
-        "Chooses the temperature anew for every token: near T − r where the model is sure, near T + r where its "
-        "distribution is flat. What counts is the entropy as a share of the largest possible, so what was cut "
-        "before matters much. While it is on, the plain temperature rests. A range of 0.5 to 1 around 1 is usual."
+        "Chooses the temperature anew for every token: near T − r where the model is sure, near T + r where many "
+        "tokens are about as likely. It goes by the entropy, which says how spread out the probabilities are, as a "
+        "share of the largest that so many tokens can have; so what was cut before matters much. While it is on, the "
+        "plain temperature rests. A range r of 0.5 to 1 around 1 is usual."
     )
     origin: ClassVar = "kalomaze 2023; llama.cpp, koboldcpp"
     parameters: ClassVar = (
@@ -92,15 +116,27 @@ class DynamicTemperature(Stage):
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if scores.count <= 1:
             return scores, Note("one token is left: nothing to do")
+        share = min(1.0, scores.entropy / math.log(scores.count))
+        chosen = self.at(share)
+        words = f"T = {chosen:.3f}: H / ln N = {scores.entropy:.3f} / ln {scores.count:,} = {percent(share)}"
+        return cooled(scores, chosen), Note(words, chosen, (("temperature", chosen), ("share", share)))
+
+    def at(self, share: float) -> float:
+        """The temperature where the entropy is this share of the largest possible."""
         low = max(0.0, self.dynatemp_base - self.dynatemp_range)
         high = self.dynatemp_base + self.dynatemp_range
-        share = min(1.0, scores.entropy / math.log(scores.count))
-        chosen = low + (high - low) * share**self.dynatemp_exponent
-        words = f"T = {chosen:.3f}: H / ln N = {scores.entropy:.3f} / ln {scores.count:,} = {share:.1%}"
-        return cooled(scores, chosen), Note(words, chosen, (("temperature", chosen), ("share", share)))
+        return low + (high - low) * float(share**self.dynatemp_exponent)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return _alone(logit, before)
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        if math.isnan(note.limit):
+            return note.threshold
+        if note.limit == 0:
+            return _survived(token_id, before)
+        entropy = f"H is {percent(note.fact('share'))} of the possible"
+        return f"{moved(token_id, before, after)} (T = {note.limit:.3f}: {entropy})"
 
 
 @dataclass(frozen=True)
@@ -110,10 +146,10 @@ class Smoothing(Stage):
     name: ClassVar = "smoothing"
     label: ClassVar = "Quadratic smoothing"
     summary: ClassVar = (
-        "Bends the logits: tokens close to the best come closer, those far below fall much further. The factor "
-        "says how steeply; a curve above 1 adds a cubic term that spares the near ones still more. A factor of "
-        "0.2 to 1 with a curve of 1 is usual. Curves beyond 3 would lift tokens above the best one, so they are "
-        "not offered."
+        "Brings the best tokens closer together and pushes the poor ones further down. How far a token's logit (the "
+        "model's score) lies below the highest is squared and multiplied by the factor, so a small distance becomes "
+        "smaller and a large one larger. A curve above 1 does both more strongly. A factor of 0.2 to 1 with a curve of "
+        "1 is usual. Curves beyond 3 are not offered: they would lift some tokens above the best one."
     )
     origin: ClassVar = "kalomaze 2024; text-generation-webui"
     parameters: ClassVar = (
@@ -128,16 +164,38 @@ class Smoothing(Stage):
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         if self.smoothing_factor == 0:
             return scores, Note()
-        square = (3 - self.smoothing_curve) / 2 * self.smoothing_factor
-        cube = (self.smoothing_curve - 1) / 2 * self.smoothing_factor
-        below = scores.values - scores.peak
         with np.errstate(over="ignore", invalid="ignore"):
-            # (cube·d − square)·d² rather than two terms: they never cancel, as both are negative.
-            values: Floats = scores.peak + (cube * below - square) * (below * below)
+            values: Floats = scores.peak + self.bent(scores.values - scores.peak)
         if not math.isfinite(values.min()):  # d beyond 1e100: it stays the lowest, and stays
             values = np.maximum(np.nan_to_num(values, nan=LOWEST, neginf=LOWEST), LOWEST)
         return scores.with_values(values, same_order=True), Note()
 
+    def bent(self, below: Floats) -> Floats:
+        """Distances from the highest logit (none above 0) after the bend."""
+        square = (3 - self.smoothing_curve) / 2 * self.smoothing_factor
+        cube = (self.smoothing_curve - 1) / 2 * self.smoothing_factor
+        # (cube·d − square)·d² rather than two terms: they never cancel, as both are negative.
+        return (cube * below - square) * (below * below)
+
+    @property
+    def still(self) -> float:
+        """The distance d < 0 from the highest logit that stays what it is: nearer ones come closer, others fall."""
+        square = (3 - self.smoothing_curve) / 2 * self.smoothing_factor
+        cube = (self.smoothing_curve - 1) / 2 * self.smoothing_factor
+        return -2 / (square + math.sqrt(square * square + 4 * cube))  # of cube·d² − square·d = 1, without cancelling
+
     @classmethod
     def is_off(cls, values: Mapping[str, Any]) -> bool:
         return bool(values["smoothing_factor"] == 0)
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        old = before.peak - before.value_of(token_id)
+        new = after.peak - after.value_of(token_id)
+        if old == 0:
+            return f"{moved(token_id, before, after)}: the highest logit stays where it is"
+        lower = logit_figure(new)
+        if self.smoothing_curve != 1 or old >= 1e6:
+            return f"{moved(token_id, before, after)}: {logit_figure(old)} below the highest becomes {lower}"
+        factor = self.smoothing_factor
+        stood = checkable(old, 2, "f", lambda shown: logit_figure(factor * shown * shown) == lower)
+        return f"{moved(token_id, before, after)}: {stood} below the highest becomes {factor:g} × {stood}² = {lower}"

@@ -20,8 +20,8 @@ class Stop(Stage):
     name: ClassVar = "stop"
     label: ClassVar = "Stop"
     summary: ClassVar = (
-        "Ends the text, and playing, when one of these texts has been written or one of these tokens taken. It "
-        "changes no probability. A stop text may be spread over several tokens and may end in the middle of one."
+        "Ends the text, and playing, when one of these texts has been written or one of these tokens taken. It changes "
+        "no probability. A stop text may be spread over several tokens and may end in the middle of one."
     )
     origin: ClassVar = "transformers (stop_strings), llama.cpp (reverse prompt), OpenAI's API (stop)"
     parameters: ClassVar = ()
@@ -44,6 +44,9 @@ class Stop(Stage):
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         return scores, Note("changes no probability")
+
+    def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
+        return note.threshold
 
     def reached(self, ids: list[int], context: Context) -> bool:
         """Whether the text that ends with these ids ends here."""

@@ -10,6 +10,7 @@ from ntp_studio.core.decoding.context import Vocabulary
 
 IDS = re.compile(r"#\d+(,\s*\d+)*")
 EOS = "#eos"
+MOST_BIAS = 1e9
 
 
 def sequence(text: str, vocabulary: Vocabulary) -> tuple[int, ...]:
@@ -45,4 +46,6 @@ def biased(entry: str) -> tuple[str, float]:
         value = math.nan
     if not separator or not text or math.isnan(value) or value == math.inf:
         raise ValueError(f"{entry!r} is not TEXT=NUMBER, such as ' the=-2', '#464=1.5' or 'damn=ban'.")
+    if math.isfinite(value) and abs(value) > MOST_BIAS:  # several add up, and must not add up to infinity
+        raise ValueError(f"{entry!r}: a bias is at most {MOST_BIAS:g} either way; 'ban' forbids a token.")
     return text, value
