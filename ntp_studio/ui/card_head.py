@@ -44,10 +44,11 @@ class CardHead(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(3)
-        for widget in (self.grip, self.name, self.help, self.close_mark):
+        for widget in (self.grip, self.name, self.help):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self.summary)
+        row.addWidget(self.close_mark)
         if figure is not None:
             row.addWidget(figure)
         row.addWidget(self.switch)
@@ -59,7 +60,6 @@ class CardHead(QWidget):
         """Whether the stage is switched on, and the values to show where it is not."""
         self._on = on
         self.summary.setText(values)
-        self.summary.setVisible(not on)
         if self._figure is not None:
             self._figure.setVisible(on)
         self._fit()
@@ -76,7 +76,9 @@ class CardHead(QWidget):
     def _fit(self) -> None:
         # In a narrow column the name needs the room more; the context menu has the same to offer.
         self.help.setVisible(self.width() >= px(self.ROOMY))
+        # The cross takes the place of the values, so that nothing that a person aims at moves.
         self.close_mark.setVisible(self._pointed and not self._on)
+        self.summary.setVisible(not self._pointed and not self._on)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

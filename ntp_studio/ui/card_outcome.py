@@ -30,7 +30,7 @@ class CardOutcome(QWidget):
         self._token: int | None = None
         self._drawing = True
         self.caption = CaptionRow(theme)
-        self.threshold = WordsLine(theme)
+        self.threshold = WordsLine(theme, 2, steady=True)
         self.story = WordsLine(theme, 2, steady=True)
         self._pictures: StagePictures | None = None  # made when there is something to draw
         self._layout = QVBoxLayout(self)
@@ -43,6 +43,10 @@ class CardOutcome(QWidget):
     @property
     def resting(self) -> bool:
         return self._report is not None and self._report.resting and not self._idle
+
+    @property
+    def reported(self) -> bool:
+        return self._report is not None
 
     @property
     def pictures(self) -> StagePictures | None:

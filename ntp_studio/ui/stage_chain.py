@@ -49,6 +49,7 @@ class StageChain(QScrollArea):
         self._hold = QPoint()
         self._drawing = True
         self._token: int | None = None
+        self._new: StageCard | None = None  # added, and without a report yet
         self._coming: StageCard | None = None
         self._ground = _Ground()
         self._ground.setProperty("transparent", True)
@@ -120,6 +121,16 @@ class StageChain(QScrollArea):
             self._ground.adjustSize()
             self.ensureWidgetVisible(card, 0, px(20))
             card.grip.setFocus(Qt.FocusReason.OtherFocusReason)
+            self._new = card
+
+    @Slot()
+    def _show_whole(self) -> None:
+        """An added card has grown by its figures and its drawing: let these be seen too."""
+        card, self._new = self._new, None
+        if card is not None and card in self._cards:
+            self._list.activate()
+            self._ground.adjustSize()
+            self.ensureWidgetVisible(card, 0, px(20))
 
     def _make(self, name: str) -> StageCard:
         card = StageCard(self._theme, self._catalogue[name], self._ground)
@@ -191,6 +202,8 @@ class StageChain(QScrollArea):
         for card in self._cards:
             card.show_report(found.get(id(card)) if card.on else None)
         self._picture_lifted()
+        if self._new is not None and self._new.outcome.reported:
+            QTimer.singleShot(0, self, self._show_whole)
 
     def show_lines(self, lines: Sequence[StoryLine]) -> None:
         """One for each stage that took part, in order; none to say no more."""

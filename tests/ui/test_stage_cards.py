@@ -244,15 +244,32 @@ def report(name: str = "top_k", **changes: object) -> StageReport:
 def test_the_threshold_has_its_own_line(qtbot: QtBot, theme: Theme) -> None:
     card = make(qtbot, theme, "top_k")
     assert not card.outcome.threshold.isVisible()
-    words = "logit ≥ 12.30 and so much more that it does not fit into a single line of so narrow a card"
+    words = "logit ≥ 12.30 and so much more that it does not fit into two lines of so narrow a card, let alone into one"
     card.show_report(report(threshold=words))
     line = card.outcome.threshold
     assert line.isVisible()
-    assert line.lines[0].endswith("…")
+    assert len(line.lines) == 2
+    assert line.lines[1].endswith("…")
     assert line.toolTip() == words
     card.show_report(report(threshold="logit ≥ 12.30"))
     assert line.lines == ("logit ≥ 12.30",)
     assert line.toolTip() == ""
+
+
+def test_nothing_moves_under_the_pointer_that_comes_to_a_card(qtbot: QtBot, theme: Theme) -> None:
+    card = make(qtbot, theme, "repetition_penalty", StageSetting("repetition_penalty", enabled=False))
+    head = card.head
+    head.show_pointed(False)  # wherever the last test has left the pointer
+    QApplication.processEvents()
+    before = [part.geometry() for part in (head.grip, head.name, head.help, head.switch)]
+    assert head.summary.isVisible()
+    head.show_pointed(True)
+    QApplication.processEvents()
+    assert head.close_mark.isVisible()
+    assert [part.geometry() for part in (head.grip, head.name, head.help, head.switch)] == before
+    head.show_pointed(False)
+    assert head.summary.isVisible()
+    assert not head.close_mark.isVisible()
 
 
 def test_a_stage_that_rests_says_why(qtbot: QtBot, theme: Theme) -> None:

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from ntp_studio.core.decoding import ORDERS, STAGES, arranged
 from ntp_studio.core.decoding.stages import SHOWN
-from ntp_studio.core.pictures import Shift
+from ntp_studio.core.pictures import Bars, Shift
 from ntp_studio.core.types import Candidate, DecodingSettings, StageReport, StageSetting, Story, StoryLine
 from ntp_studio.ui.card_parts import CloseMark
 from ntp_studio.ui.decoding_panel import DecodingPanel
@@ -368,3 +368,24 @@ def test_everything_on_fits_into_a_narrow_column(panel: DecodingPanel, qtbot: Qt
             assert card.minimumSizeHint().width() <= card.width(), card.name
             ends = card.switch.mapTo(card, card.switch.rect().bottomRight())
             assert ends.x() < card.width(), "nothing is clipped"
+
+
+def test_an_added_card_is_seen_whole_when_its_drawing_has_come(panel: DecodingPanel, qtbot: QtBot) -> None:
+    panel.resize(280, 420)
+    panel.set_settings(on("temperature", "top_k", "top_p", "min_p"))
+    panel.add_stage("typical_p")
+    card = panel.card("typical_p")
+    qtbot.waitUntil(lambda: card.grip.hasFocus())
+    bars = Bars("distance", (1, 2), ("·a", "·b"), (0.1, 0.4), (True, False), 2, 1, 0.2, "|−ln p − H| ≤ 0.2")
+    reports = [
+        StageReport(name, 1, 1, 0.5, 1.0, 0.0, "nothing", pictures=(bars,))
+        for name in ("temperature", "top_k", "top_p", "min_p", "typical_p")
+    ]
+    panel.show_reports(reports)
+    view = panel.findChild(StageChain).viewport()
+
+    def seen_whole() -> bool:
+        top = card.mapTo(view, QPoint(0, 0)).y()
+        return card.outcome.pictures.isVisible() and top >= 0 and top + card.height() <= view.height()
+
+    qtbot.waitUntil(seen_whole)
