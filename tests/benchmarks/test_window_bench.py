@@ -32,8 +32,9 @@ from PySide6.QtCore import QTimer, Qt
 from ntp_studio import messages as m
 from ntp_studio.settings import Settings
 from ntp_studio.ui.app import build
-app, window = build(["--model", sys.argv[1], "--prompt", "Once upon a time", "--set", "temperature=0.8",
-                     "--set", "top_k=40", "--set", "top_p=0.95"], settings=Settings(speed=0.0))
+names = ["temperature=0.8", "top_k=40", "top_p=0.95", *sys.argv[3:]]
+argv = ["--model", sys.argv[1], "--prompt", "Once upon a time", *(w for name in names for w in ("--set", name))]
+app, window = build(argv, settings=Settings(speed=0.0))
 window.resize(1440, 900)
 window.show()
 controller = window.studio.controller
@@ -45,6 +46,9 @@ def beat():
     last[0] = now
     if controller.state.frame is not None and not begun:
         begun.append(now)
+        if sys.argv[3:]:
+            window.commands["story"].trigger()
+            window.commands["draw_many"].trigger()
         controller.state.playing = True
         controller.engine.send(m.Play(0.0, steps=int(sys.argv[2])))
     elif begun and not controller.state.playing:  # all steps done, or the model ended its text
@@ -167,12 +171,17 @@ def test_window_visible(benchmark) -> None:
     assert set(torch_loaded) == {"False"}, "torch must not be imported before the window stands"
 
 
+# Six stages with their drawings, a token's story and a thousand draws, all anew for every token.
+ALL_OPEN = ("repetition_penalty=1.1", "dry_multiplier=0.8", "min_p=0.02")
+
+
 @pytest.mark.real_model
-def test_event_loop_while_generating(benchmark, real_model: Path) -> None:
+@pytest.mark.parametrize("more", [(), ALL_OPEN], ids=["usual", "all open"])
+def test_event_loop_while_generating(benchmark, real_model: Path, more: tuple[str, ...]) -> None:
     import json
 
     def play() -> list[float]:
-        command = [sys.executable, "-c", BEAT, str(real_model), "200"]
+        command = [sys.executable, "-c", BEAT, str(real_model), "200", *more]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ, timeout=300)
         return json.loads(done.stdout.splitlines()[-1])
 
