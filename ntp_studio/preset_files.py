@@ -13,6 +13,7 @@ import argparse
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,17 @@ def checked_name(text: str, taken: Iterable[str] = ()) -> str:
     if name.casefold() in {other.casefold() for other in taken}:
         raise PresetError(f"There is a preset called “{name}” already; choose another name, or rename that one.")
     return name
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """`Poet (2)`, or the next number that is not `taken` (however it is capitalised), no longer than a name may be."""
+    others = {other.casefold() for other in taken}
+    for number in count(2):
+        end = f" ({number})"
+        wanted = name[: MAX_PRESET_NAME - len(end)].rstrip() + end
+        if wanted.casefold() not in others:
+            return wanted
+    raise AssertionError("numbers do not end")
 
 
 def with_preset(presets: Sequence[Named], name: str, decoding: DecodingSettings) -> tuple[Named, ...]:

@@ -62,6 +62,7 @@ class DrawHead(QWidget):
         self._dart = False
         self._needle: Needle = "seed"
         self._held = False
+        self._shown: tuple[object, ...] = ()
         self.title = ElidedLabel(parent=self)
         self.title.setText(self.tr("THE DRAW"))
         self.title.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -127,6 +128,10 @@ class DrawHead(QWidget):
 
     def show_method(self, method: str, *, needle: Needle, held: bool, u: float | None) -> None:
         """Under greedy nothing is drawn, so there is nothing to choose; the needle's buttons come with the dart."""
+        shown = (method, needle, held, u)
+        if shown == self._shown:  # most frames of a race: texts, tips and icons stay
+            return
+        self._shown = shown
         self._dart, self._needle, self._held = method == "dart" and u is not None, needle, held
         self.methods.setVisible(method != "greedy")
         (self.dart if method == "dart" else self.race).setChecked(True)

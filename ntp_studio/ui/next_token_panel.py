@@ -56,6 +56,7 @@ class NextTokenPanel(QWidget):
         self.setAccessibleName(self.tr("Next token"))
         self._theme = theme
         self._frame: StepFrame | None = None
+        self._cleared: tuple[str, str] | None = None
         self._found: Found | None = None
         self._story_id: int | None = None
         self._build(theme)
@@ -170,6 +171,7 @@ class NextTokenPanel(QWidget):
         """A new distribution, or the same place under other settings. With text in the filter, the rows keep the found
         tokens without figures and ask for them again."""
         before = self._frame
+        self._cleared = None
         same_place = before is not None and before.node == frame.node and before.step == frame.step
         self._frame = frame
         self._pages.setCurrentWidget(self._content)
@@ -205,6 +207,9 @@ class NextTokenPanel(QWidget):
 
     def clear(self, title: str, hint: str) -> None:
         """No distribution: nothing open, loading, or an error; in words, with the next step in `hint`."""
+        if self._frame is None and self._cleared == (title, hint):  # a load tells of itself many times a second
+            return
+        self._cleared = title, hint
         self._frame = None
         self._found = None
         self._close_story()

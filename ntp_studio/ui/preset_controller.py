@@ -36,6 +36,7 @@ class PresetController(QObject):
         self._past: list[DecodingSettings] = []
         self._copy: CopyDialog | None = None
         self._exported: DecodingSettings | None = None  # while its place is asked for
+        self._imported: DecodingSettings | None = None  # while its name is asked for
         presenter.listeners.append(self.handle)
         for action, slot in {
             "undo_decoding": self.undo,
@@ -148,16 +149,50 @@ class PresetController(QObject):
 
     @Slot(str)
     def import_file(self, path: str) -> None:
-        """Add the preset in a file to a person's own; it is not put to use yet."""
-        presets = self._state.settings.presets
+        """Add the preset in a file to a person's own; it is not put to use yet. Where another has its name, a name is
+        asked for."""
+        own = self._state.settings.presets
         try:
             name, decoding = preset_files.read(Path(path))
-            name = preset_files.checked_name(name, [other for other, _ in presets])
-            presets = preset_files.with_preset(presets, name, decoding)
+            same = next(((other, kept) for other, kept in own if other.casefold() == name.casefold()), None)
+            free = name if same is None else preset_files.free_name(name, [other for other, _ in own])
+            presets = preset_files.with_preset(own, free, decoding)  # before a name is asked for in vain
         except StudioError as error:
             self._window.notice.show_text(str(error))
             return
         self._window.notice.clear()
+        if same is None:
+            self._add(presets, name)
+        elif same[1] == decoding:
+            words = self.tr("“{0}” is among your presets already, with the same settings.")
+            self._window.status.show_message(words.format(same[0]))
+        else:
+            self._ask_name(same[0], free, decoding)
+
+    def _ask_name(self, name: str, free: str, decoding: DecodingSettings) -> None:
+        """Ask what to call an imported preset whose name another one has."""
+        self._imported = decoding
+        words = self.tr("You have a preset called “{0}” already, with other settings. This one can have another name:")
+        summary = own_summary(decoding) or self.tr("Draws from the model's own distribution.")
+        names = [other for other, _ in self._state.settings.presets]
+        title = self.tr("Import preset")
+        dialog = NameDialog(title, f"{words.format(name)} {summary}", free, names, replaces=False, parent=self._window)
+        dialog.named.connect(self._import_as)
+        dialog.open()
+
+    @Slot(str)
+    def _import_as(self, name: str) -> None:
+        decoding, self._imported = self._imported, None
+        if decoding is None:
+            return
+        try:
+            presets = preset_files.with_preset(self._state.settings.presets, name, decoding)
+        except StudioError as error:
+            self._window.notice.show_text(str(error))
+            return
+        self._add(presets, name)
+
+    def _add(self, presets: tuple[tuple[str, DecodingSettings], ...], name: str) -> None:
         self._take(presets)
         self._window.status.show_message(self.tr("“{0}” is among your presets now.").format(name))
 

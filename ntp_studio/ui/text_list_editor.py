@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ntp_studio.core.decoding.build import MAX_TEXTS
 from ntp_studio.core.decoding.stages import Texts
 from ntp_studio.ui.card_lines import WordsLine, plain_tip
 from ntp_studio.ui.card_parts import CloseMark
@@ -302,7 +303,7 @@ class TextListEditor(QWidget):
         entries = [entry for _, entry, _ in self._rows]
         texts = [meant(entry.text()) for entry in (*entries, self._new)]
         value = (*self._before, *(text for text in texts if text))
-        error = self._check(value)
+        error = self._too_many(len(value)) or self._check(value)
         self._error.set_text(error, "error")
         if error or (value == self._value and "" not in texts[:-1] and not texts[-1]):
             if not error:
@@ -319,6 +320,13 @@ class TextListEditor(QWidget):
             self._area.show_end()  # where the new one stands
         if changed:
             self.changed.emit()
+
+    def _too_many(self, count: int) -> str:
+        """What no file could hold would be lost at the next start."""
+        if count <= MAX_TEXTS:
+            return ""
+        words = self.tr("A list may have {0} entries, and this would be {1}; take some out first.")
+        return words.format(f"{MAX_TEXTS:,}", f"{count:,}")
 
     @Slot()
     def _restyle(self) -> None:

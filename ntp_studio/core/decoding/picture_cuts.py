@@ -27,7 +27,7 @@ from ntp_studio.core.decoding.stages import (
     Xtc,
 )
 from ntp_studio.core.decoding.stages.entropy_cuts import bent, shares
-from ntp_studio.core.decoding.stages.figures import percent, tokens
+from ntp_studio.core.decoding.stages.figures import logit_figure, minus, percent, tokens
 from ntp_studio.core.pictures import Axis, Bars, Curve, Picture
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def xtc(stage: Xtc, step: TracedStage, context: Context) -> tuple[Picture, ...]:
 def top_n_sigma(stage: TopNSigma, step: TracedStage, context: Context) -> tuple[Picture, ...]:
     before, note = step.before, step.note
     places = before.ranked(room(step.after.count, before.count))
-    rule = f"{before.peak:.2f} − {stage.top_n_sigma:g} × {note.fact('sigma'):.3f} = {note.limit:.2f}"
+    peak, line = logit_figure(before.peak), logit_figure(note.limit)
+    rule = f"{peak} − {stage.top_n_sigma:g} × {note.fact('sigma'):.3f} = {line}"
     return (bars(step, context, "logit", places, before.values[places], line=note.limit, words=rule),)
 
 
@@ -133,7 +134,7 @@ def mirostat(stage: Mirostat, step: TracedStage, context: Context) -> tuple[Pict
     with np.errstate(over="ignore"):  # of logits that temperature has made as large as floats go
         surprise = (before.log_normalizer - before.values[places]) / math.log(2)
     surprise = np.minimum(surprise, np.finfo(np.float64).max)
-    return (bars(step, context, "surprise", places, surprise, line=limit, words=f"μ = {limit:.3f} bits"),)
+    return (bars(step, context, "surprise", places, surprise, line=limit, words=f"μ = {minus(f'{limit:.3f}')} bits"),)
 
 
 def typical(stage: Typical, step: TracedStage, context: Context) -> tuple[Picture, ...]:

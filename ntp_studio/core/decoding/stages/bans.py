@@ -12,7 +12,8 @@ import numpy as np
 from ntp_studio.core.decoding.context import Context
 from ntp_studio.core.decoding.scores import Scores
 from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, Texts
-from ntp_studio.core.decoding.stages.figures import changed, new_tokens, percent, tokens
+from ntp_studio.core.decoding.stages.entries import told, waiting
+from ntp_studio.core.decoding.stages.figures import changed, logit_figure, minus, new_tokens, percent, tokens
 from ntp_studio.core.decoding.stages.words import biased, sequence, sequences
 
 SEQUENCES = "a text, #12 for a token id, #12,13 for several; spaces count"
@@ -62,35 +63,38 @@ class Bias(Stage):
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         wanted: dict[tuple[int, ...], float] = {}
-        unknown = 0
+        found: dict[str, list[tuple[int, ...]]] = {}
         for entry in self.sequence_bias:
             text, amount = biased(entry)
-            found = sequences(text, context.vocabulary)
-            unknown += not found
-            wanted.update(dict.fromkeys(found, amount))
+            found[text] = sequences(text, context.vocabulary, scores.vocab_size)
+            wanted.update(dict.fromkeys(found[text], amount))
         history = context.history().tolist()
+        begun = [ids for ids in wanted if _completed(history, ids)]
         amounts: dict[int, float] = {}
-        for ids, amount in wanted.items():
-            if _completed(history, ids):
-                amounts[ids[-1]] = amounts.get(ids[-1], 0.0) + amount
+        for ids in begun:
+            amounts[ids[-1]] = amounts.get(ids[-1], 0.0) + wanted[ids]
         places = scores.places(np.array(sorted(amounts), dtype=np.int64))
-        added = np.array([amounts[i] for i in scores.ids[places].tolist()])
+        here = scores.ids[places].tolist()
+        added = np.array([amounts[i] for i in here])
         after = scores.changed(places, scores.values[places] + added) if places.size else scores
-        lost = f", {unknown} without a token" if unknown else ""
-        return after, Note(f"{tokens(places.size)} biased{lost}", detail=amounts)
+        left = set(here)
+        words = told(
+            f"{tokens(places.size)} biased", [i for i in amounts if i in left], found, context.vocabulary
+        ) + waiting(begun, found, context.vocabulary)
+        return after, Note("; ".join(words), detail=amounts)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return "its bias is −∞"
 
     def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
         if token_id not in note.detail:
-            return "no bias names it here: its logit stays"
+            return f"no bias names it here: its logit stays {logit_figure(before.value_of(token_id))}"
         amount = float(note.detail[token_id])
-        return f"{changed(token_id, before, after, lambda logit: logit + amount)} (bias {amount:+g})"
+        return f"{changed(token_id, before, after, lambda logit: logit + amount)} (bias {minus(f'{amount:+g}')})"
 
     def beside(self, token_id: int, logit: float, note: Note, context: Context) -> str:
         amount = note.detail[token_id]
-        return "ban" if amount == -math.inf else f"{amount:+g}"
+        return "ban" if amount == -math.inf else minus(f"{amount:+g}")
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,8 @@ class NoRepeatNgram(Stage):
             return scores, Note()
         same = self._starts(context)
         where = {int(history[i + n - 1]): i + 1 for i in same[::-1]}
-        return _banned(scores, where), Note(f"{len(where):,} banned", detail=where)
+        after = _banned(scores, where)
+        return after, Note(f"{scores.count - after.count:,} banned", detail=where)  # some were cut before
 
     def _starts(self, context: Context) -> list[int]:
         """Where n-grams begin whose first n − 1 tokens are the last of the text."""
@@ -180,14 +185,19 @@ class Bans(Stage):
         return not values["bad_words"]
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
-        ends = {(token_id,) for token_id in context.vocabulary.eos_ids}
-        wanted = {text: sequence(text, context.vocabulary) for text in self.bad_words}
+        vocabulary, size = context.vocabulary, scores.vocab_size
+        ends = {(token_id,) for token_id in vocabulary.eos_ids}
+        wanted = {text: sequence(text, vocabulary, size) for text in self.bad_words}
         history = context.history().tolist()
-        why = {ids[-1]: text for text, ids in wanted.items() if ids and ids not in ends and _completed(history, ids)}
-        lost = sum(not ids for ids in wanted.values())
-        return _banned(scores, why), Note(
-            f"{len(why):,} banned{f', {lost} without a token' if lost else ''}", detail=why
-        )
+        begun = {ids: text for text, ids in wanted.items() if ids and ids not in ends and _completed(history, ids)}
+        why = {ids[-1]: text for ids, text in begun.items()}
+        after = _banned(scores, why)
+        left = set(scores.ids[scores.places(np.unique(np.array(list(why), dtype=np.int64)))].tolist())
+        found = {text: [ids] if ids else [] for text, ids in wanted.items()}
+        words = told(f"{scores.count - after.count:,} banned", [i for i in why if i in left], found, vocabulary)
+        if ends.intersection(wanted.values()):
+            words.append("the end stays: minimum length forbids it")
+        return after, Note("; ".join(words + waiting(begun, found, vocabulary)), detail=why)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         return f"would complete the banned {note.detail[token_id]!r}"

@@ -12,10 +12,11 @@ import numpy as np
 from ntp_studio.core.decoding.context import MOST_STATE, Context
 from ntp_studio.core.decoding.scores import Floats, Scores
 from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Role, Stage, Texts, flag, probability
-from ntp_studio.core.decoding.stages.figures import chance, moved, tokens
+from ntp_studio.core.decoding.stages.figures import chance, logit_figure, minus, moved, percent, tokens
 from ntp_studio.core.decoding.stages.words import single
 
 PEAK, SHARPNESS, WIDTH = 5.0, 10.0, 0.3  # llama.cpp's constants of adaptive-p
+UNLIKELY = 0.02  # of the highest probability: what a mild min-p would cut
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Mirostat(Stage):
         limit = self.limit(context)
         edge = scores.log_normalizer - limit * math.log(2) - TOLERANCE
         after = scores.where(scores.values >= edge) if edge <= scores.peak else scores.first(1)
-        words = f"surprise ≤ μ = {limit:.3f} bits"
+        words = f"surprise ≤ μ = {minus(f'{limit:.3f}')} bits"
         return after, Note(words, limit, (("mu", limit), ("target", self.mirostat_tau)))
 
     def following(self, before: Scores, after: Scores, context: Context, token_id: int) -> tuple[float, ...] | None:
@@ -152,13 +153,13 @@ class Mirostat(Stage):
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         surprise = (before.log_normalizer - logit) / math.log(2)
-        return f"surprise {surprise:.3f} bits > μ = {note.limit:.3f}"
+        return f"surprise {surprise:.3f} bits > μ = {minus(f'{note.limit:.3f}')}"
 
     def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
         surprise = (before.log_normalizer - before.value_of(token_id)) / math.log(2)
         if surprise > note.limit + TOLERANCE / math.log(2):
-            return f"surprise {surprise:.3f} bits > μ = {note.limit:.3f}, as all are: the most likely stays"
-        return f"surprise {surprise:.3f} bits ≤ μ = {note.limit:.3f}"
+            return f"surprise {surprise:.3f} bits > μ = {minus(f'{note.limit:.3f}')}, as all are: the most likely stays"
+        return f"surprise {surprise:.3f} bits ≤ μ = {minus(f'{note.limit:.3f}')}"
 
 
 @dataclass(frozen=True)
@@ -216,8 +217,14 @@ class AdaptiveP(Stage):
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
         aim = self.aim(context)
         values = self.steered(scores.probabilities, aim)
-        note = Note(f"aims at p = {aim:.3f}", aim, (("aim", aim), ("target", self.adaptive_target)))
-        return scores.with_values(values, same_order=False), note
+        after = scores.with_values(values, same_order=False)
+        entered = scores.values if after.ids is scores.ids else scores.values_at(after.ids)
+        unlikely = entered < scores.peak + math.log(UNLIKELY) - TOLERANCE
+        share = float(after.weights[unlikely].sum()) / after.total
+        words = f"aims at p = {aim:.3f}"
+        if share > 0.5:  # each gets little, but they are many
+            words += f"; put min-p first: {percent(share)} of the weight goes to unlikely tokens, as nothing cuts them"
+        return after, Note(words, aim, (("aim", aim), ("target", self.adaptive_target)))
 
     def following(self, before: Scores, after: Scores, context: Context, token_id: int) -> tuple[float, ...] | None:
         weighted, total = self.sums(context)
@@ -229,5 +236,5 @@ class AdaptiveP(Stage):
         away = abs(p - note.limit) / WIDTH
         own = chance(before.value_of(token_id), before)
         rule = f"δ = |{own} − {note.limit:.3f}| / {WIDTH:g} = {away:.3f}"
-        logit = f"logit {PEAK:g} − {SHARPNESS:g} × δ² / (1 + δ) = {after.value_of(token_id):.2f}"
+        logit = f"logit {PEAK:g} − {SHARPNESS:g} × δ² / (1 + δ) = {logit_figure(after.value_of(token_id))}"
         return f"{moved(token_id, before, after)}: {rule}, {logit}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +11,16 @@ import numpy as np
 from ntp_studio.core.decoding.context import Context
 from ntp_studio.core.decoding.scores import FEW, Floats, Scores
 from ntp_studio.core.decoding.stages.base import TOLERANCE, Note, Parameter, Stage, figure, probability
-from ntp_studio.core.decoding.stages.figures import below, chance, checkable, percent, share, tokens
+from ntp_studio.core.decoding.stages.figures import (
+    above,
+    below,
+    chance,
+    checkable,
+    logit_figure,
+    percent,
+    share,
+    tokens,
+)
 
 TOP_H_LIMIT = 100  # hard-coded in transformers
 
@@ -45,19 +54,22 @@ class TopNSigma(Stage):
         if not math.isfinite(sigma):  # logits beyond 1e154
             return scores, Note("the logits are too far apart to measure")
         limit = scores.peak - self.top_n_sigma * sigma
-        words = f"logit ≥ {limit:.2f} = {scores.peak:.2f} − {self.top_n_sigma:g} × {sigma:.3f}"
         kept = scores.where(scores.values >= limit - TOLERANCE * max(1.0, sigma))
-        return kept, Note(words, limit, (("sigma", sigma), ("peak", scores.peak)))
+        note = Note("", limit, (("sigma", sigma), ("peak", scores.peak)))
+        return kept, replace(note, threshold=f"logit ≥ {self.rule(note)}")
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        sigma = note.fact("sigma")
-        return f"logit {logit:.2f} < {note.limit:.2f} = {before.peak:.2f} − {self.top_n_sigma:g} × {sigma:.3f}"
+        return f"logit {logit_figure(logit)} < {self.rule(note)}"
 
     def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
         if math.isnan(note.limit):
             return note.threshold
-        sigma, logit = note.fact("sigma"), before.value_of(token_id)
-        return f"logit {logit:.2f} ≥ {note.limit:.2f} = {before.peak:.2f} − {self.top_n_sigma:g} × {sigma:.3f}"
+        return f"logit {logit_figure(before.value_of(token_id))} ≥ {self.rule(note)}"
+
+    def rule(self, note: Note) -> str:
+        """The line in words: `−1.44 = −0.92 − 1 × 0.521`."""
+        line, peak = logit_figure(note.limit), logit_figure(note.fact("peak"))
+        return f"{line} = {peak} − {self.top_n_sigma:g} × {note.fact('sigma'):.3f}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,8 @@ class TopH(Stage):
         fits = (sums <= limit * (1 + TOLERANCE)) & (p > 0)
         kept = max(1, int(np.argmin(fits)) if not fits.all() else fits.size)
         words = f"Σ −p ln p ≤ {limit:.3f} = {self.top_h:g} × {sums[-1]:.3f} nats"
-        return scores.first(kept), Note(words, limit, (("entropy", float(sums[-1])),))
+        held = dict(zip(scores.top(TOP_H_LIMIT).tolist(), sums.tolist(), strict=True))
+        return scores.first(kept), Note(words, limit, (("entropy", float(sums[-1])),), held)
 
     @staticmethod
     def running(scores: Scores) -> tuple[Floats, Floats]:
@@ -99,17 +112,19 @@ class TopH(Stage):
         return p, np.cumsum(terms)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
-        head = before.top(TOP_H_LIMIT)
-        if token_id not in head:
+        held = note.detail.get(token_id)
+        if held is None:
             return f"not among the {TOP_H_LIMIT} most likely, the only ones that top-H looks at"
-        total = note.fact("entropy")
-        return f"with it, the tokens would hold more than {note.limit:.3f} = {self.top_h:g} × {total:.3f} nats"
+        limit = note.limit
+        if held <= limit * (1 + TOLERANCE):
+            return "its probability is too small for a float: it holds nothing of the entropy"
+        rule = f"{self.top_h:g} × {note.fact('entropy'):.3f} nats"
+        return f"with it, the tokens would hold {above(held, limit)} = {rule}"
 
     def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
-        place = before.ahead_of(token_id)[0]
-        held = float(self.running(before)[1][place])
+        held = note.detail[token_id]
         rule = f"{note.limit:.3f} = {self.top_h:g} × {note.fact('entropy'):.3f} nats"
-        if place == 0 and held > note.limit * (1 + TOLERANCE):
+        if held > note.limit * (1 + TOLERANCE):
             return f"holds {held:.3f} > {rule} alone, but the most likely always stays"
         return f"the tokens up to it hold {held:.3f} ≤ {rule}"
 
@@ -143,20 +158,20 @@ class TopK(Stage):
         kept = int(np.count_nonzero(mask))
         tie = f" (tie: {kept:,} kept)" if kept > k else ""
         after = scores.first(kept) if kept <= FEW else scores.where(mask)
-        return after, Note(f"logit ≥ {limit:.2f}{tie}", limit)
+        return after, Note(f"logit ≥ {logit_figure(limit)}{tie}", limit)
 
     def reason(self, token_id: int, logit: float, before: Scores, note: Note) -> str:
         lowest = "that of" if self.top_k == 1 else "the lowest of"
-        return f"logit {logit:.2f} < {note.limit:.2f}, {lowest} {self.likeliest}"
+        return f"logit {logit_figure(logit)} < {logit_figure(note.limit)}, {lowest} {self.likeliest}"
 
     def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
         if math.isnan(note.limit):
             return note.threshold
         k, place, logit = int(self.top_k), before.ahead_of(token_id)[0] + 1, before.value_of(token_id)
         if place > k:
-            return f"number {place:,}, but its logit {logit:.2f} is that of number {k:,}: ties stay"
+            return f"number {place:,}, but its logit {logit_figure(logit)} is that of number {k:,}: ties stay"
         own = "the most likely" if k == 1 else f"number {place:,} of {self.likeliest}"
-        return f"{own}: logit {logit:.2f} ≥ {note.limit:.2f}"
+        return f"{own}: logit {logit_figure(logit)} ≥ {logit_figure(note.limit)}"
 
     @property
     def likeliest(self) -> str:

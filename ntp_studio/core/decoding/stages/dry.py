@@ -12,7 +12,7 @@ import numpy as np
 from ntp_studio.core.decoding.context import Context, Vocabulary
 from ntp_studio.core.decoding.scores import Ints, Scores
 from ntp_studio.core.decoding.stages.base import Note, Parameter, Role, Stage, Texts, figure
-from ntp_studio.core.decoding.stages.figures import changed, tokens
+from ntp_studio.core.decoding.stages.figures import changed, logit_figure, tokens
 
 FLOAT_MAX_LOG = 88.7228391  # ln of the largest float32, where llama.cpp stops its power from growing
 
@@ -92,7 +92,8 @@ class Dry(Stage):
     def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
         length = note.detail.get(token_id)
         if length is None:
-            return "would continue no passage that stands in the text: its logit stays"
+            stays = logit_figure(before.value_of(token_id))
+            return f"would continue no passage that stands in the text: its logit stays {stays}"
         amount = self.penalty(length)
         words = changed(token_id, before, after, lambda logit: logit - amount)
         cost = f"{self.dry_multiplier:g} × {self.dry_base:g}^{self._exponent(length)} = {figure(amount)}"

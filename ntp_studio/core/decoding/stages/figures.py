@@ -11,11 +11,16 @@ from ntp_studio.core.decoding.scores import Scores
 from ntp_studio.core.decoding.stages.base import figure, probability
 
 
+def minus(figure: str) -> str:
+    """A figure with the sign for minus instead of a hyphen before it."""
+    return f"−{figure[1:]}" if figure.startswith("-") else figure
+
+
 def chance(logit: float, scores: Scores) -> str:
     """The probability of a logit among `scores` as a figure. One below the range of floats is a power of e: it is
     little, but not 0."""
     log_p = logit - scores.peak - math.log(scores.total)
-    return figure(math.exp(log_p)) if log_p > -700 or log_p == -math.inf else f"e^{log_p:.4g}"
+    return figure(math.exp(log_p)) if log_p > -700 or log_p == -math.inf else f"e^−{-log_p:.4g}"
 
 
 def percent(probability: float) -> str:
@@ -51,6 +56,15 @@ def below(value: float, limit: float, shown: str) -> str:
     return f"{value * 100:.1f}% reaches {shown} only in the last digits"
 
 
+def above(value: float, limit: float) -> str:
+    """`0.812 > 0.486`: a value that exceeds a limit, with as many decimals as it takes to see it."""
+    for decimals in range(3, 13):
+        high, low = f"{value:.{decimals}f}", f"{limit:.{decimals}f}"
+        if float(high) > float(low):
+            return f"{high} > {low}"
+    return f"{value:.3f} > {limit:.3f} in the last digits"
+
+
 def moved(token_id: int, before: Scores, after: Scores) -> str:
     """`p 5.7% → 6.9%`: a token's probability before and after."""
     return f"p {share(before.value_of(token_id), before)} → {share(after.value_of(token_id), after)}"
@@ -58,7 +72,7 @@ def moved(token_id: int, before: Scores, after: Scores) -> str:
 
 def logit_figure(value: float) -> str:
     """Two decimals, unless it is so large that nobody would count its digits."""
-    return f"{value:.2f}" if abs(value) < 1e6 else f"{value:.4g}"
+    return minus(f"{value:.2f}" if abs(value) < 1e6 else f"{value:.4g}")
 
 
 def checkable(value: float, first: int, kind: Literal["f", "g"], comes_out: Callable[[float], bool]) -> str:
@@ -67,8 +81,8 @@ def checkable(value: float, first: int, kind: Literal["f", "g"], comes_out: Call
     if abs(value) < 1e6:
         for digits in range(first, first + 8):
             if comes_out(float(text := f"{value:.{digits}{kind}}")):
-                return text
-    return f"{value:.{first}{kind}}" if kind == "g" else logit_figure(value)
+                return minus(text)
+    return minus(f"{value:.{first}{kind}}") if kind == "g" else logit_figure(value)
 
 
 def changed(token_id: int, before: Scores, after: Scores, rule: Callable[[float], float]) -> str:

@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 from ntp_studio.core.decoding.context import Context
 from ntp_studio.core.decoding.scores import Scores
 from ntp_studio.core.decoding.stages.base import Note, Role, Stage, Texts
+from ntp_studio.core.decoding.stages.entries import told
 from ntp_studio.core.decoding.stages.words import single
+
+UNTOUCHED = "changes no probability"
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,16 @@ class Stop(Stage):
             raise ValueError("A stop text must not be empty.")
 
     def apply(self, scores: Scores, context: Context) -> tuple[Scores, Note]:
-        return scores, Note("changes no probability")
+        if not self.stop_tokens:
+            return scores, Note(UNTOUCHED)
+        found = {text: single(text, context.vocabulary, scores.vocab_size) for text in self.stop_tokens}
+        ids = dict.fromkeys(token_id for those in found.values() for token_id in those)
+        alone = {text: [(token_id,) for token_id in those] for text, those in found.items()}
+        words = told("stops at" if ids else UNTOUCHED, ids, alone, context.vocabulary)
+        return scores, Note("; ".join(words), detail=ids)
 
     def kept(self, token_id: int, before: Scores, after: Scores, note: Note, context: Context) -> str:
-        return note.threshold
+        return f"{UNTOUCHED}; once it is taken, the text ends" if token_id in note.detail else UNTOUCHED
 
     def reached(self, ids: list[int], context: Context) -> bool:
         """Whether the text that ends with these ids ends here."""

@@ -8,33 +8,39 @@ import re
 
 from ntp_studio.core.decoding.context import Vocabulary
 
-IDS = re.compile(r"#\d+(,\s*\d+)*")
+IDS = re.compile(r"#\d{1,18}(,\s*\d{1,18})*")  # more digits are no id, and int() refuses thousands of them
 EOS = "#eos"
 MOST_BIAS = 1e9
 
 
-def sequence(text: str, vocabulary: Vocabulary) -> tuple[int, ...]:
-    """The token ids that an entry stands for, in a row; empty if it has none."""
-    if IDS.fullmatch(text):
-        return tuple(int(part) for part in text[1:].split(","))
-    return vocabulary.encode(text)
+def sequence(text: str, vocabulary: Vocabulary, size: int | None = None) -> tuple[int, ...]:
+    """The token ids that an entry stands for, in a row; empty if it has none. With the vocabulary's `size`, an entry
+    that names an id beyond it has none either."""
+    if not IDS.fullmatch(text):
+        return vocabulary.encode(text)
+    ids = _numbers(text)
+    return ids if size is None or max(ids) < size else ()
 
 
-def sequences(text: str, vocabulary: Vocabulary) -> list[tuple[int, ...]]:
+def sequences(text: str, vocabulary: Vocabulary, size: int | None = None) -> list[tuple[int, ...]]:
     """Like `sequence`, where `#eos` stands for each of the end tokens."""
     if text == EOS:
         return [(token_id,) for token_id in sorted(vocabulary.eos_ids)]
-    found = sequence(text, vocabulary)
+    found = sequence(text, vocabulary, size)
     return [found] if found else []
 
 
-def single(text: str, vocabulary: Vocabulary) -> tuple[int, ...]:
-    """Every single token that an entry stands for."""
+def single(text: str, vocabulary: Vocabulary, size: int | None = None) -> tuple[int, ...]:
+    """Every single token that an entry stands for; with the vocabulary's `size`, no id beyond it."""
     if text == EOS:
         return tuple(sorted(vocabulary.eos_ids))
-    if IDS.fullmatch(text):
-        return tuple(int(part) for part in text[1:].split(","))
-    return vocabulary.spelled(text)
+    if not IDS.fullmatch(text):
+        return vocabulary.spelled(text)
+    return tuple(token_id for token_id in _numbers(text) if size is None or token_id < size)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text[1:].split(","))
 
 
 def biased(entry: str) -> tuple[str, float]:
