@@ -23,6 +23,7 @@ from ntp_studio.preset_files import (
     asked_for,
     check_on_top,
     checked_name,
+    free_name,
     read,
     with_preset,
     write,
@@ -448,3 +449,13 @@ def test_every_refusal_is_one_a_person_can_act_on() -> None:
     assert issubclass(PresetError, StudioError)
     assert PresetError.exit_status == 2
     assert preset_files.FORMAT == "ntp-studio decoding"
+
+
+def test_a_free_name_counts_on_and_stays_short_enough() -> None:
+    assert free_name("Poet", []) == "Poet (2)"
+    assert free_name("poet", ["Poet", "POET (2)", "poet (3)"]) == "poet (4)"
+    long = "n" * MAX_PRESET_NAME
+    first = free_name(long, [long])
+    assert first == "n" * (MAX_PRESET_NAME - 4) + " (2)"
+    many = [long, *(f"{'n' * (MAX_PRESET_NAME - 4)} ({number})" for number in range(2, 10))]
+    assert checked_name(free_name(long, many), many) == "n" * (MAX_PRESET_NAME - 5) + " (10)"

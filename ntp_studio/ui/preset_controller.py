@@ -172,11 +172,11 @@ class PresetController(QObject):
     def _ask_name(self, name: str, free: str, decoding: DecodingSettings) -> None:
         """Ask what to call an imported preset whose name another one has."""
         self._imported = decoding
-        words = self.tr("You have a preset called “{0}” already, with other settings. This one can have another name:")
+        words = self.tr("You have a preset called “{0}” already, with other settings.\nThe one in the file: {1}")
         summary = own_summary(decoding) or self.tr("Draws from the model's own distribution.")
         names = [other for other, _ in self._state.settings.presets]
         title = self.tr("Import preset")
-        dialog = NameDialog(title, f"{words.format(name)} {summary}", free, names, replaces=False, parent=self._window)
+        dialog = NameDialog(title, words.format(name, summary), free, names, replaces=False, parent=self._window)
         dialog.named.connect(self._import_as)
         dialog.open()
 

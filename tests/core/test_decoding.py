@@ -117,7 +117,10 @@ def test_reasons_name_the_numbers() -> None:
     chain = Chain.of(settings_from_names({"top_k": 3, "min_p": 0.5}))
     trace = chain.run(of(0.5, 0.3, 0.15, 0.05), NOTHING)
     assert trace.cut(0) == ("", "")
-    assert trace.cut(3) == ("top_k", f"logit {np.log(0.05):.2f} < {np.log(0.15):.2f}, the lowest of the 3 most likely")
+    assert trace.cut(3) == (
+        "top_k",
+        f"logit −{-np.log(0.05):.2f} < −{-np.log(0.15):.2f}, the lowest of the 3 most likely",
+    )
     name, reason = trace.cut(2)
     assert name == "min_p"
     assert reason == f"{0.15 / 0.95:.4g} < 0.5 × {0.5 / 0.95:.4g}"

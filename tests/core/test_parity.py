@@ -181,8 +181,8 @@ def test_sequences_spell_texts() -> None:
     context = Context([9, 9, 1], 0, vocabulary=Words())
     after, note = Bias(("ab=2", "c=-1", "x=7")).apply(scores, context)
     assert after.logits.tolist() == [0, 0, 2, 0, -1, 0]
-    assert note.threshold == "2 tokens biased, 1 without a token"
+    assert note.threshold == "2 tokens biased: #2, #4; 1 entry is no token here"
     after, note = Bans(("ab", "x")).apply(scores, context)
     assert after.ids.tolist() == [0, 1, 3, 4, 5]
-    assert note.threshold == "1 banned, 1 without a token"
+    assert note.threshold == "1 banned: #2; 1 entry is no token here"
     assert Bans(("ab",)).reason(2, 0.0, scores, note) == "would complete the banned 'ab'"

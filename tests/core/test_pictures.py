@@ -359,7 +359,7 @@ def test_arrows_carry_the_reason() -> None:
     arrows = only(Arrows, PresenceFrequency(0.5, 0.25), scores, at)
     assert [(r.id, r.after, r.words) for r in arrows.rows] == [(2, 0.25, "seen"), (1, -3.0, "seen 2×")]
     arrows = only(Arrows, Bias(("#0=-1.5", "#3=ban")), scores, at)
-    assert [(r.id, r.after, r.words) for r in arrows.rows] == [(0, 1.5, "-1.5"), (3, -math.inf, "ban")]
+    assert [(r.id, r.after, r.words) for r in arrows.rows] == [(0, 1.5, "−1.5"), (3, -math.inf, "ban")]
     assert only(Arrows, Bans(("#2",)), scores, at).rows[0].after == -math.inf
     assert only(Arrows, NoRepeatNgram(2), scores, context([2, 3, 2])).rows[0].words == "would repeat 2 tokens"
     dry = Dry(1.0, 2.0, 2, dry_sequence_breakers=())

@@ -29,6 +29,7 @@ from ntp_studio.core.decoding.stages import (
     PresenceFrequency,
     RepetitionPenalty,
     Smoothing,
+    Stop,
     Temperature,
     TopH,
     TopK,
@@ -38,7 +39,10 @@ from ntp_studio.core.decoding.stages import (
     Xtc,
 )
 from ntp_studio.core.decoding.stages.dry import continuations, repeats
+from ntp_studio.core.decoding.stages.figures import percent
+from ntp_studio.core.lexicon import Lexicon
 from ntp_studio.core.types import DecodingSettings, NoTokenAllowed, SettingError, StageSetting
+from tests.core import tiny
 
 
 class Vocabulary(NoVocabulary):
@@ -224,7 +228,7 @@ def test_the_words_of_one_are_not_those_of_many() -> None:
     scores, at = Scores.of(np.zeros(9)), context([5, 3, 5])
     assert threshold(RepetitionPenalty(1.5), scores, context([3])) == "1 token penalised"
     assert threshold(PresenceFrequency(1.0), scores, context([3])) == "1 token penalised"
-    assert threshold(Bias(("#1=2",)), scores, at) == "1 token biased"
+    assert threshold(Bias(("#1=2",)), scores, at) == "1 token biased: #1"
     one = Dry(0.8, 1.75, 1, dry_sequence_breakers=())
     assert threshold(one, scores, at) == "1 token would continue a repetition, up to 1 token long"
     two = threshold(one, scores, context([5, 3, 5, 4, 5]))
@@ -296,6 +300,98 @@ def test_biases_of_texts_with_an_equals_sign() -> None:
     assert Bias(("#1=ban",)).reason(1, 0.0, Scores.of(np.zeros(3)), biased[1]) == "its bias is −∞"
 
 
+# -- what became of entries
+
+
+@pytest.fixture(scope="module")
+def words() -> Lexicon:
+    """Of a byte-level BPE: it has ` cat` and ` the`, but `cat` and `the` are two tokens each."""
+    tokens = tiny.model("llama").tokens
+    return Lexicon(tokens, lambda: frozenset({0}))
+
+
+def told(stage: Stage, words: Lexicon, ids: list[int] | None = None) -> str:
+    size = words._tokens.vocab_size
+    return threshold(stage, Scores.of(np.zeros(size)), Context(ids or [10, 11, 12], 0, vocabulary=words))
+
+
+@pytest.mark.parametrize(
+    ("entries", "note"),
+    [
+        ((" cat",), "1 banned: ·cat"),
+        (("a",), "1 banned: a (·a is another token)"),
+        (("a", " a"), "2 banned: a, ·a"),
+        (("a", "b", "d", "e", "f"), "5 banned: a, b, d, e, … (·a is another token)"),
+        (("cat",), "0 banned; ·cat is another token; 1 not begun here: c + at"),
+        (("The cat", " cat", "xyz"), "1 banned: ·cat; 2 not begun here: The + ·cat, …"),
+        (("#340", "#99999", " cat"), "1 banned: ·cat; 2 entries are no tokens here"),
+        (("#339", "#12,340"), "1 banned: ·lan; 1 entry is no token here"),
+        ((" cat", "·cat"), "1 banned: ·cat; “·cat” is written with a dot: a space is a space"),
+        (("col·lec",), "0 banned; 1 not begun here: c + o + l + ⟨C2⟩ + …"),
+        (("#0", " cat"), "1 banned: ·cat; the end stays: minimum length forbids it"),
+    ],
+)
+def test_bans_tell_what_their_entries_stand_for(words: Lexicon, entries: tuple[str, ...], note: str) -> None:
+    if entries[0] == "#339":
+        note = note.replace("·lan", words.label(339))
+    assert told(Bans(entries), words) == note
+
+
+def test_a_ban_counts_what_it_took(words: Lexicon) -> None:
+    cat, the = (words.encode(text)[0] for text in (" cat", " the"))
+    logits = np.zeros(words._tokens.vocab_size)
+    logits[cat] = -np.inf
+    after, note = Bans((" cat", " the")).apply(Scores.of(logits), Context([65], 0, vocabulary=words))
+    assert note.threshold == "1 banned: ·the"
+    assert after.value_of(the) == -np.inf
+    begun = told(Bans(("The cat",)), words, [65, 66, *words.encode("The")])
+    assert begun == "1 banned: ·cat", "begun: its last token is banned"
+    once = NoRepeatNgram(1).apply(Scores.of(np.array([1.0, -np.inf, 2.0])), context([0, 1, 0]))[1]
+    assert once.threshold == "1 banned", "the other was cut before"
+
+
+def test_bias_and_stop_tell_what_their_entries_stand_for(words: Lexicon) -> None:
+    assert told(Bias((" cat=-2", "#eos=ban", "#340=1")), words) == (
+        f"2 tokens biased: ·cat, {words.label(0)}; 1 entry is no token here"
+    )
+    assert told(Bias(("·cat=2",)), words) == "0 tokens biased; “·cat” is written with a dot: a space is a space"
+    assert told(Stop((), (" cat", "#340", "#1")), words) == (
+        f"stops at: ·cat, {words.label(1)}; 1 entry is no token here"
+    )
+    assert told(Stop((), ("cat",)), words) == (
+        "changes no probability; ·cat is another token; 1 entry is no token here"
+    )
+    assert told(Stop(("end",), ()), words) == "changes no probability"
+
+
+@pytest.mark.parametrize("digits", ["9" * 18, "9" * 19, "9" * 5000])
+def test_an_id_of_any_size_is_survived(words: Lexicon, digits: str) -> None:
+    for stage in (
+        Bans((f"#{digits}",)),
+        Bias((f"#{digits}=ban",)),
+        Stop((), (f"#{digits}",)),
+        Xtc(1, 0.01, (f"#{digits}",)),
+    ):
+        scores = Scores.of(np.zeros(words._tokens.vocab_size))
+        assert stage.apply(scores, Context([65], 0, vocabulary=words, coin=lambda name: 0.5))[0] is scores
+
+
+def test_entries_and_tokens_of_strangers_are_data() -> None:
+    class Words(NoVocabulary):
+        def label(self, token_id: int) -> str:
+            return "<b>\n\u202e{0}%s" + "x" * 99
+
+    note = told_by(Bans(("#1", "·\n\u202e" + "y" * 99)), Words())
+    assert note.startswith("1 banned: <b>\ufffd\ufffd{0}%s")
+    assert note.count("…") == 2
+    assert len(note) < 130
+    assert note.isprintable()
+
+
+def told_by(stage: Stage, vocabulary: NoVocabulary) -> str:
+    return threshold(stage, Scores.of(np.zeros(3)), Context([], 0, vocabulary=vocabulary))
+
+
 # -- stages that choose
 
 
@@ -337,7 +433,7 @@ def test_mirostat_works_in_bits_and_on_what_it_left() -> None:
     assert trace.following(2)["mirostat"] == pytest.approx((2 - 0.5 * (3 - 1),)), "forced though cut: as it was before"
     low = Chain((stage,)).run(scores, context(mirostat=(-3.0,)))
     assert low.result.ids.tolist() == [0]
-    assert low.cut(1) == ("mirostat", "surprise 2.000 bits > μ = -3.000")
+    assert low.cut(1) == ("mirostat", "surprise 2.000 bits > μ = −3.000")
     banned = Chain((Bans(("#2",)), stage)).run(scores, context())
     assert banned.following(2) == {"mirostat": (2.0,)}
 
@@ -374,6 +470,22 @@ def test_adaptive_p_prefers_what_is_near_its_target() -> None:
     trace = Chain((AdaptiveP(0.2, 0.5),)).run(scores, context())
     assert trace.following(0)["adaptive_p"] == pytest.approx((0.7 + 0.5 * 0.4, 1 + 0.5 * 2.0))
     assert build_stage(StageSetting("adaptive_p", (("adaptive_target", -1.0),))) is None
+
+
+@pytest.mark.parametrize("ranked", [False, True])
+def test_adaptive_p_tells_when_it_lifts_the_tail(ranked: bool) -> None:
+    scores = of(*[2.5e-5] * 20_000, 0.2, 0.2, 0.1)  # the likely ones last, so that an order of ids is none of ranks
+    scores = scores.first(20_002) if ranked else scores
+    bare = Chain((AdaptiveP(0.6),)).run(scores, context())
+    lifted = float(bare.result.probabilities[bare.result.ids < 20_000].sum())
+    assert lifted > 0.9
+    note = bare.stages[0].note.threshold
+    weight = percent(lifted)
+    assert note == f"aims at p = 0.600; put min-p first: {weight} of the weight is on unlikely tokens"
+    cut = Chain((MinP(0.02), AdaptiveP(0.6))).run(scores, context())
+    assert cut.stages[1].note.threshold == "aims at p = 0.600"
+    assert threshold(AdaptiveP(0.6), of(0.7, 0.2, 0.1)) == "aims at p = 0.600", "there is no tail"
+    assert threshold(AdaptiveP(0.6), of(*[1 / 500] * 500)) == "aims at p = 0.600", "all are as likely as the top"
 
 
 # -- what holds for all

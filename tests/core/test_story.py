@@ -135,22 +135,23 @@ def test_after_the_end_there_is_only_the_end() -> None:
 
 TEXT = context([2, 3, 2, 3, 1, 2], 2, coin=0.3)
 CASES: list[tuple[Stage, int, str, str]] = [
-    (Bias(("#1=2", "#0=-0.5")), 1, "changed", "logit -1.20 → 0.80 (bias +2)"),
-    (Bias(("#1=2",)), 0, "kept", "kept: no bias names it here: its logit stays"),
-    (RepetitionPenalty(1.5), 3, "changed", "logit -2.30 → -3.45 (× 1.5: it stands in the text)"),
-    (RepetitionPenalty(1.5), 0, "kept", "does not stand in the text: its logit stays -0.92"),
-    (RepetitionPenalty(1.5, 2), 3, "kept", "does not stand in the last 2 tokens: its logit stays -2.30"),
+    (Bias(("#1=2", "#0=-0.5")), 1, "changed", "logit −1.20 → 0.80 (bias +2)"),
+    (Bias(("#1=-2",)), 1, "changed", "logit −1.20 → −3.20 (bias −2)"),
+    (Bias(("#1=2",)), 0, "kept", "kept: no bias names it here: its logit stays −0.92"),
+    (RepetitionPenalty(1.5), 3, "changed", "logit −2.30 → −3.45 (× 1.5: it stands in the text)"),
+    (RepetitionPenalty(1.5), 0, "kept", "does not stand in the text: its logit stays −0.92"),
+    (RepetitionPenalty(1.5, 2), 3, "kept", "does not stand in the last 2 tokens: its logit stays −2.30"),
     (PresenceFrequency(0.5, 0.25), 2, "changed",
-     "logit -1.61 → -2.61 (− 0.5 − 0.25 × 2: it stands 2 times in what was generated)"),
-    (PresenceFrequency(-0.5), 1, "changed", "logit -1.20 → -0.70 (+ 0.5: it stands once in what was generated)"),
-    (RepetitionPenalty(1.5, 1), 3, "kept", "does not stand in the last token: its logit stays -2.30"),
+     "logit −1.61 → −2.61 (− 0.5 − 0.25 × 2: it stands 2 times in what was generated)"),
+    (PresenceFrequency(-0.5), 1, "changed", "logit −1.20 → −0.70 (+ 0.5: it stands once in what was generated)"),
+    (RepetitionPenalty(1.5, 1), 3, "kept", "does not stand in the last token: its logit stays −2.30"),
     (PresenceFrequency(0.5, 0.0, 1, 0), 0, "kept",
-     "does not stand in the last token generated: its logit stays -0.92"),
+     "does not stand in the last token generated: its logit stays −0.92"),
     (PresenceFrequency(0.5, 0.0, 3, 0), 0, "kept",
-     "does not stand in the last 3 tokens generated: its logit stays -0.92"),
+     "does not stand in the last 3 tokens generated: its logit stays −0.92"),
     (Dry(0.8, 1.75, 1, 0, ()), 3, "changed",
-     "logit -2.30 → -3.10 (− 0.8 × 1.75^0 = 0.8: would continue 1 token)"),
-    (Dry(0.8, 1.75, 1, 0, ()), 0, "kept", "would continue no passage that stands in the text: its logit stays"),
+     "logit −2.30 → −3.10 (− 0.8 × 1.75^0 = 0.8: would continue 1 token)"),
+    (Dry(0.8, 1.75, 1, 0, ()), 0, "kept", "would continue no passage that stands in the text: its logit stays −0.92"),
     (NoRepeatNgram(2), 3, "cut", "cut: would repeat the 2 tokens from token 1 on"),
     (NoRepeatNgram(2), 0, "kept", "kept: the last token followed by it stands nowhere in the text"),
     (NoRepeatNgram(4), 0, "kept", "kept: the last 3 tokens followed by it stand nowhere in the text"),
@@ -163,19 +164,20 @@ CASES: list[tuple[Stage, int, str, str]] = [
     (MinLength(9), 1, "kept", "kept: 4 new tokens < 9, but it does not end the text"),
     (MinLength(1), 0, "kept", "kept: the text may end: 4 new tokens ≥ 1"),
     (MinLength(4), 0, "kept", "kept: the text may end: 4 new tokens ≥ 4"),
-    (Temperature(0.5), 1, "changed", "p 30.0% → 30.0%: logit -1.204 ÷ 0.5 = -2.41"),
+    (Temperature(0.5), 1, "changed", "p 30.0% → 30.0%: logit −1.204 ÷ 0.5 = −2.41"),
     (Temperature(0.0), 0, "changed", "at T = 0 only it is left: the most likely"),
     (Temperature(0.0), 1, "cut", "cut: at T = 0 only the most likely token is left"),
     (DynamicTemperature(0.5), 0, "changed", "p 40.0% → 35.6% (T = 1.423: H is 92.3% of the possible)"),
     (Smoothing(0.5), 3, "changed", "p 10.0% → 12.2%: 1.386 below the highest becomes 0.5 × 1.386² = 0.96"),
     (Smoothing(0.5), 0, "changed", "p 40.0% → 32.0%: the highest logit stays where it is"),
-    (TopNSigma(1.0), 1, "kept", "kept: logit -1.20 ≥ -1.44 = -0.92 − 1 × 0.521"),
+    (TopNSigma(1.0), 1, "kept", "kept: logit −1.20 ≥ −1.44 = −0.92 − 1 × 0.521"),
     (TopH(0.6), 1, "kept", "kept: the tokens up to it hold 0.728 ≤ 0.768 = 0.6 × 1.280 nats"),
     (TopH(0.1), 0, "kept", "kept: holds 0.367 > 0.128 = 0.1 × 1.280 nats alone, but the most likely always stays"),
-    (TopK(2), 1, "kept", "kept: number 2 of the 2 most likely: logit -1.20 ≥ -1.20"),
+    (TopH(0.6), 2, "cut", "cut: with it, the tokens would hold 1.050 > 0.768 = 0.6 × 1.280 nats"),
+    (TopK(2), 1, "kept", "kept: number 2 of the 2 most likely: logit −1.20 ≥ −1.20"),
     (TopK(4), 1, "kept", "kept: only 4 tokens left: k = 4 cuts none"),
-    (TopK(1), 0, "kept", "kept: the most likely: logit -0.92 ≥ -0.92"),
-    (TopK(1), 1, "cut", "cut: logit -1.20 < -0.92, that of the most likely"),
+    (TopK(1), 0, "kept", "kept: the most likely: logit −0.92 ≥ −0.92"),
+    (TopK(1), 1, "cut", "cut: logit −1.20 < −0.92, that of the most likely"),
     (TopK(9), 1, "kept", "kept: only 4 tokens left: k = 9 cuts none"),
     (TopP(0.7001), 2, "kept", "kept: the 2 more likely hold 70.0% < 70.01%: it is still taken"),
     (TopP(0.41), 1, "kept", "kept: the one more likely holds 40.0% < 41%: it is still taken"),
@@ -199,6 +201,7 @@ CASES: list[tuple[Stage, int, str, str]] = [
     (Mirostat(0.1), 0, "kept", "kept: surprise 1.322 bits > μ = 0.200, as all are: the most likely stays"),
     (AdaptiveP(0.3), 0, "changed",
      "p 40.0% → 22.4%: δ = |0.4 − 0.300| / 0.3 = 0.333, logit 5 − 10 × δ² / (1 + δ) = 4.17"),
+    (Stop((), ("#1",)), 1, "kept", "changes no probability; once it is taken, the text ends"),
     (Stop((), ("#1",)), 0, "kept", "changes no probability"),
 ]  # fmt: skip
 
@@ -225,6 +228,20 @@ def test_ties_and_company_at_the_edge() -> None:
     assert line(TopP(1.0), 0).words == "does nothing at this value"
 
 
+def test_top_h_tells_by_how_much() -> None:
+    """With as many decimals as it takes, and what is beyond the range of floats in words."""
+    words = line(TopH(0.5685), 1).words  # two of them hold 0.7277 of 1.2799 nats
+    found = re.fullmatch(r"cut: with it, the tokens would hold (\S+) > (\S+) = 0.5685 × 1.280 nats", words)
+    assert found is not None, words
+    assert float(found[1]) > float(found[2])
+    deep = Scores.of(np.array([0.0, 0.0, -900.0]))
+    assert line(TopH(1.0), 2, deep).words == (
+        "cut: its probability is too small for a float: it holds nothing of the entropy"
+    )
+    many = Scores.of(np.zeros(101))
+    assert line(TopH(1.0), 100, many).words == ("cut: not among the 100 most likely, the only ones that top-H looks at")
+
+
 # -- figures
 
 
@@ -235,7 +252,7 @@ def test_nothing_above_zero_reads_as_zero() -> None:
             for told in tell(Chain((stage,)).run(deep, context(coin=0.1)), token_id):
                 assert not re.search(r"(?<![\d.])0(\.0+)?%", told.words), told.words
                 assert not re.search(r"(?<![\d.])0 [<≥]", told.words), told.words
-    assert line(MinP(1e-5), 2, deep).words == "cut: e^-900 < 1e-05 × 1"
+    assert line(MinP(1e-5), 2, deep).words == "cut: e^−900 < 1e-05 × 1"
     assert line(TopP(0.5), 1, of(1 - 1e-7, 1e-7)).effect == "cut"
     even = Scores.of(np.zeros(20_000))
     assert line(TopP(0.5), 1, even).words == "kept: the one more likely holds 5e-05 < 0.5: it is still taken"
@@ -253,17 +270,22 @@ def rounds_to(exact: float, figure: float, decimals: int | None = None) -> bool:
     return abs(exact - figure) <= 0.5 * 10**-decimals * (1 + 1e-6)
 
 
+def number(figure: str) -> float:
+    assert "-" not in figure, "the sign for minus is no hyphen"
+    return float(figure.replace("−", "-"))
+
+
 @given(st.floats(-40, 40), st.floats(0.05, 5), st.floats(1.01, 3))
 def test_the_arithmetic_comes_out_with_the_figures_shown(logit: float, temperature: float, penalty: float) -> None:
     scores, temperature, penalty = Scores.of(np.array([logit, 0.5])), round(temperature, 2), round(penalty, 2)
     heat = re.search(r"logit (\S+) ÷ (\S+) = (\S+)$", line(Temperature(temperature), 0, scores).words)
     assert heat is not None
-    assert rounds_to(float(heat[1]) / float(heat[2]), float(heat[3]), 2)
+    assert rounds_to(number(heat[1]) / number(heat[2]), number(heat[3]), 2)
     told = line(RepetitionPenalty(penalty), 0, scores, context([0])).words
     seen = re.match(r"logit (\S+) → (\S+) \(([÷×]) (\S+):", told)
     assert seen is not None
-    old, factor = float(seen[1]), float(seen[4])
-    assert rounds_to(old / factor if seen[3] == "÷" else old * factor, float(seen[2]), 2)
+    old, factor = number(seen[1]), number(seen[4])
+    assert rounds_to(old / factor if seen[3] == "÷" else old * factor, number(seen[2]), 2)
     assert (seen[3] == "÷") == (logit > 0)
 
 

@@ -399,11 +399,9 @@ def test_bad_files_are_named_and_change_nothing(make: Callable[..., Studio], tmp
     studio = make(decoding=POET, presets=(("Poet", POET),))
     bad = tmp_path / "bad.json"
     bad.write_text("{", "utf-8")
-    preset_files.write(tmp_path / "twice.json", "poet", DART)
     for path, words in (
         (bad, "not JSON"),
         (tmp_path / "none.json", "cannot be read"),
-        (tmp_path / "twice.json", "already"),
     ):
         studio.presets.import_file(str(path))
         assert words in studio.window.notice.text()
@@ -411,6 +409,52 @@ def test_bad_files_are_named_and_change_nothing(make: Callable[..., Studio], tmp
     assert studio.saved == []
     studio.presets.export_file(str(tmp_path / "no" / "folder.json"))
     assert "choose another place" in studio.window.notice.text()
+
+
+def test_a_file_whose_name_is_taken_asks_for_another(make: Callable[..., Studio], qtbot: QtBot, tmp_path: Path) -> None:
+    studio = make(decoding=POET, presets=(("Poet", POET), ("Poet (2)", POET)))
+    preset_files.write(tmp_path / "poet.json", "poet", DART)
+    studio.presets.import_file(str(tmp_path / "poet.json"))
+    assert studio.saved == []
+    dialog: NameDialog = studio.dialog(NameDialog)
+    edit = dialog.findChild(QLineEdit)
+    assert edit is not None
+    assert edit.text() == "poet (3)"
+    assert edit.hasSelectedText()
+    assert button(dialog, "preset_save").isEnabled()
+    said = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "“Poet” already" in said
+    assert "Top-k 9" in said
+    edit.setText("POET (2)")
+    assert not button(dialog, "preset_save").isEnabled(), "nothing is replaced"
+    edit.setText("Darts")
+    with qtbot.waitSignal(studio.presets.saved):
+        qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert studio.state.settings.presets == (("Poet", POET), ("Poet (2)", POET), ("Darts", DART))
+    assert "Darts" in studio.window.status.text()
+    assert studio.decoding == POET, "it is not put to use yet"
+    with qtbot.waitSignal(dialog.destroyed):
+        pass
+    studio.presets.import_file(str(tmp_path / "poet.json"))
+    qtbot.keyClick(studio.dialog(NameDialog), Qt.Key.Key_Escape)
+    assert len(studio.saved) == 1, "cancelled"
+
+
+def test_a_file_of_a_preset_that_is_there_already_adds_nothing(make: Callable[..., Studio], tmp_path: Path) -> None:
+    studio = make(presets=(("Poet", POET),))
+    preset_files.write(tmp_path / "poet.json", "POET", POET)
+    studio.presets.import_file(str(tmp_path / "poet.json"))
+    assert "“Poet” is among your presets already" in studio.window.status.text()
+    assert studio.window.findChild(NameDialog) is None
+    assert (studio.saved, studio.state.settings.presets) == ([], (("Poet", POET),))
+
+
+def test_no_name_is_asked_for_where_there_is_no_room(make: Callable[..., Studio], tmp_path: Path) -> None:
+    studio = make(presets=tuple((str(number), POET) for number in range(MAX_PRESETS)))
+    preset_files.write(tmp_path / "one.json", "1", DART)
+    studio.presets.import_file(str(tmp_path / "one.json"))
+    assert "delete one first" in studio.window.notice.text()
+    assert studio.window.findChild(NameDialog) is None
 
 
 # -- in other programs' words ------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu, QPushButto
 from pytestqt.qtbot import QtBot
 
 from ntp_studio.core.decoding import build_stage
+from ntp_studio.core.decoding.build import MAX_TEXTS
 from ntp_studio.core.decoding.stages import STAGES, Stage
 from ntp_studio.core.pictures import Shift
 from ntp_studio.core.types import StageReport, StageSetting, StoryLine
@@ -189,6 +190,23 @@ def test_a_very_long_list_shows_its_end_and_the_others_when_asked(qtbot: QtBot, 
         more.click()
     assert [w.text() for w in editor.widgets()[::2]][:3] == ["w0", "w1", "w2"]
     assert more not in card.tab_stops()
+
+
+def test_more_entries_than_a_file_holds_are_refused_in_words(qtbot: QtBot, theme: Theme) -> None:
+    words = tuple(f"w{i}" for i in range(MAX_TEXTS))
+    card = make(qtbot, theme, "bans", StageSetting("bans", texts=(("bad_words", words),)))
+    editor = texts(card, "bad_words")
+    new = editor.widgets()[-1]
+    with qtbot.assertNotEmitted(card.changed, wait=20):
+        write(qtbot, new, "one more")
+    assert editor.error == "A list may have 1,000 entries, and this would be 1,001; take some out first."
+    assert editor.findChild(WordsLine).isVisible()
+    assert editor.value == words
+    assert new.text() == "one more", "it is not lost"
+    with qtbot.waitSignal(card.changed):
+        qtbot.mouseClick(editor.findChildren(CloseMark)[-1], Qt.MouseButton.LeftButton)
+    assert editor.error == ""
+    assert editor.value == (*words[:-1], "one more"), "now there is room"
 
 
 def test_a_wrong_entry_is_told_in_place_and_not_announced(qtbot: QtBot, theme: Theme) -> None:

@@ -223,7 +223,7 @@ class AdaptiveP(Stage):
         share = float(after.weights[unlikely].sum()) / after.total
         words = f"aims at p = {aim:.3f}"
         if share > 0.5:  # each gets little, but they are many
-            words += f"; put min-p first: {percent(share)} of the weight goes to unlikely tokens, as nothing cuts them"
+            words += f"; put min-p first: {percent(share)} of the weight is on unlikely tokens"
         return after, Note(words, aim, (("aim", aim), ("target", self.adaptive_target)))
 
     def following(self, before: Scores, after: Scores, context: Context, token_id: int) -> tuple[float, ...] | None:
