@@ -168,6 +168,11 @@ def _step_event(columns: Lockstep, frames: tuple[StepFrame, ...], place: PlaceCo
     return event
 
 
+def _share(p: float) -> str:
+    """A percentage that is 0 for nothing else."""
+    return f"{p:.2%}" if p >= 0.0001 or p == 0 else "<0.01%"
+
+
 def _pair_fields(pair: Divergence) -> dict[str, Any]:
     fields: dict[str, Any] = {"whole_vocabulary": pair.whole_vocabulary, "top1_agrees": pair.same_top}
     fields |= {"top_overlap": pair.overlap}
@@ -185,8 +190,9 @@ def _step_lines(columns: Lockstep, frames: tuple[StepFrame, ...], place: PlaceCo
     for i, frame in enumerate(frames):
         now = columns.standing(i)
         choice = frame.choice
-        line = f"  {NAMES[i]}  {choice.token.label:<20} {choice.probability:8.2%}"
-        line += f"   entropy {frame.entropy_bits:5.2f} bits"
+        taken = columns.mode != "same text" or columns.columns[i] is columns.leader
+        line = f"  {NAMES[i]}  {'takes' if taken else 'would draw':<10}  {choice.token.label:<20}"
+        line += f" {_share(choice.probability):>7}   rank {choice.rank:>6,}   entropy {frame.entropy_bits:5.2f} bits"
         if now.waiting:
             line += f"   waits for {len(now.waiting)} bytes"
         lines.append(line + (f"   {now.trouble}" if now.trouble else ""))
@@ -223,7 +229,9 @@ def _along_text(models: list[LanguageModel], text: str, options: argparse.Namesp
     if options.json:
         header, table = comparison_table(found)
         for row in table:
-            _json_line({"event": "token"} | dict(zip(header, map(_finite, row), strict=True)))
+            values = dict(zip(header, map(_finite, row), strict=True))
+            values |= {"text": json.loads(str(values["text"])), "special": bool(values["special"])}  # as in other events
+            _json_line({"event": "token"} | values)
         _json_line(_text_event(found, text))
     else:
         print(_text_lines(found, text))

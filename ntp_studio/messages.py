@@ -273,6 +273,7 @@ class NothingAllowed(Event):
 
     run: int
     node: int
+    context_length: int
     message: str
     stages: tuple[StageReport, ...]
     appended: PageToken | None = None

@@ -378,8 +378,8 @@ class Workbench:
                     column.frame = session.frame(**options)
             except NoTokenAllowed as error:
                 self._pause(column, "error", str(error))
-                node = session.tree.here.id
-                self._emit(m.NothingAllowed(column.run, node, str(error), error.stages, appended, model=column.id))
+                here = session.tree.here.id, session.place
+                self._emit(m.NothingAllowed(column.run, *here, str(error), error.stages, appended, model=column.id))
                 return
             self._emit(m.FrameReady(column.run, column.frame, appended, model=column.id))
             session.prepare()

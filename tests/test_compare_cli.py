@@ -95,7 +95,7 @@ def test_a_text_is_forced_through_all_and_written_as_a_table(
         rows = list(csv.DictReader(file))
     assert len(rows) == len(tokens) == sum(c["tokens"] for c in text["columns"])
     for row, event in zip(rows, tokens, strict=True):
-        assert row["text"] == event["text"]
+        assert json.loads(row["text"]) == event["text"]
         assert (row["logprob_nats"] or None) == (None if event["logprob_nats"] is None else str(event["logprob_nats"]))
     first = [row for row in rows if row["model"] == "A"]
     assert bytes.fromhex("".join(row["bytes"] for row in first)).decode() == TEXT

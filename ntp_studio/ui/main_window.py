@@ -81,7 +81,8 @@ class MainWindow(QMainWindow):
 
     def _restore(self, settings: Settings) -> None:
         room = self.screen().availableGeometry()
-        self.resize(min(1440, room.width()), min(900, room.height()))
+        # Room for the frame that the system puts around it, whose size is known only when it is on the screen.
+        self.resize(min(1440, room.width() - 8), min(900, room.height() - 48))
         self.splitter.setSizes([296, 690, 454])
         # A geometry that does not fit this screen (another monitor, another scaling) is not taken over.
         if settings.geometry and self.restoreGeometry(QByteArray(settings.geometry)):

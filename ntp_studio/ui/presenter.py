@@ -210,6 +210,7 @@ class Presenter(QObject):
         w.text.show_pending(None, False)
         w.text.show_spans(())
         w.status.show_message(event.message, 0, "error")
+        w.status.show_context(event.context_length)
 
     def _on_run_state(self, event: m.RunState) -> None:
         self.state.playing = event.playing

@@ -65,6 +65,7 @@ class StageChain(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.verticalScrollBar().valueChanged.connect(self._scrolled)
         self.setWidget(self._ground)
 
     # -- the cards -----------------------------------------------------------------------------------------------------
@@ -112,6 +113,13 @@ class StageChain(QScrollArea):
         """Scroll to a card and give it the keys, once it has its place."""
         self._coming = card
         QTimer.singleShot(0, self, self._go_there)
+
+    @Slot()
+    def _scrolled(self) -> None:
+        """What the pointer was on has gone from under it."""
+        for card in self._cards:
+            if card.outcome.pictures is not None:
+                card.outcome.pictures.let_go()
 
     @Slot()
     def _go_there(self) -> None:

@@ -203,6 +203,10 @@ class StagePictures(QWidget):
             event.ignore()
 
     def leaveEvent(self, event: QEvent) -> None:
+        self.let_go()
+
+    def let_go(self) -> None:
+        """The pointer is on nothing here any more."""
         self._point_at(None)
 
     def focusInEvent(self, event: QFocusEvent) -> None:

@@ -231,8 +231,12 @@ class StatusBar(QWidget):
         if frame.model_ms <= 0.0:
             lines.append(self.tr("Redrawn in {0} ms, without the model").format(_milliseconds(frame.step_ms)))
         self._time.setToolTip("\n".join(lines))
+        self.show_context(frame.context_length)
+
+    def show_context(self, length: int) -> None:
+        """How many tokens the context has."""
         if self._info is not None:
-            self.gauge.set_use(frame.context_length, self._info.context_length)
+            self.gauge.set_use(length, self._info.context_length)
         self._fit()
 
     def show_memory(self, process: int, device: int = 0) -> None:
