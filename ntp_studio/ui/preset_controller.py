@@ -80,6 +80,7 @@ class PresetController(QObject):
             method = present.method if wanted.method == "race" and present.method == "dart" else wanted.method
             wanted = replace(wanted, method=method, needle=present.needle)
         self._window.notice.clear()
+        self._window.status.clear_message()
         self.remember(present)
         self.decoding_chosen.emit(wanted)
 
