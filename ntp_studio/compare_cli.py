@@ -230,7 +230,8 @@ def _along_text(models: list[LanguageModel], text: str, options: argparse.Namesp
         header, table = comparison_table(found)
         for row in table:
             values = dict(zip(header, map(_finite, row), strict=True))
-            values |= {"text": json.loads(str(values["text"])), "special": bool(values["special"])}  # as in other events
+            # As in other events; the table has them as a spreadsheet takes them.
+            values |= {"text": json.loads(str(values["text"])), "special": bool(values["special"])}
             _json_line({"event": "token"} | values)
         _json_line(_text_event(found, text))
     else:
