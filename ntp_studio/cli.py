@@ -15,7 +15,7 @@ from typing import Any
 
 from ntp_studio import assets
 from ntp_studio.arguments import COMMANDS, command_parser, window_parser
-from ntp_studio.core.types import DEFAULT_SEED, DrawReport, StopReason, StudioError
+from ntp_studio.core.types import DEFAULT_SEED, StopReason, StudioError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,7 +82,7 @@ def inspect(options: argparse.Namespace) -> int:
                 break
             frame = session.step()
             if options.json:
-                _json_line(report.step_event(frame, options.top) | {"draw": _draw_fields(frame.draw)})
+                _json_line(report.step_event(frame, options.top))
             else:
                 print(report.step_lines(frame, options.top))
         reason = session.stopped or "steps"
@@ -96,16 +96,6 @@ def inspect(options: argparse.Namespace) -> int:
         else:
             print(f"\n{options.prompt}{text}\n[{reason}, {len(session.token_ids)} tokens, seed {seed}]")
     return 0
-
-
-def _draw_fields(draw: DrawReport) -> dict[str, object]:
-    """`u` is where the dart fell, `time` the winner's waiting time in the race."""
-    found: dict[str, object] = {"method": draw.method, "seed": draw.seed, "position": draw.position}
-    if draw.method == "dart":
-        found["u"] = draw.u
-    elif draw.method == "race":
-        found["time"] = draw.time
-    return found
 
 
 def _default_model() -> str:

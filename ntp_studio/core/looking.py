@@ -14,16 +14,18 @@ from ntp_studio.core.decoding.stages.words import EOS, IDS, biased, sequences, s
 from ntp_studio.core.decoding.story import tell
 from ntp_studio.core.frames import candidates_of
 from ntp_studio.core.session import Session
-from ntp_studio.core.types import Candidate, StepFrame, Story, StoryLine, StudioError
+from ntp_studio.core.types import Candidate, DrawReport, Story, StoryLine, StudioError, TokenText
 
 
 def story(session: Session, token_id: int) -> Story:
     """What each stage and the draw did to this token at the session's place. Raises StudioError: no such token."""
     if not 0 <= token_id < session.model.tokens.vocab_size:
         raise StudioError(f"There is no token {token_id}; ids go up to {session.model.tokens.vocab_size - 1}.")
-    frame, trace = session.frame(), session.trace()
+    trace = session.trace()
     (candidate,) = candidates_of(session.model, trace, np.array([token_id]), noise=session.noise())
-    return Story(candidate, (*tell(trace, token_id), _draw_line(candidate, frame, trace.result)))
+    chosen, draw = session.draw(trace)
+    last = _draw_line(candidate, session.model.tokens.token(chosen), draw, trace.result)
+    return Story(candidate, (*tell(trace, token_id), last))
 
 
 def draws(session: Session, count: int) -> dict[int, int]:
@@ -66,21 +68,20 @@ def _unknown(session: Session, name: str, entry: str) -> str:
     return "" if sequences(text, vocabulary) else "cannot be written with the tokens of this model"
 
 
-def _draw_line(candidate: Candidate, frame: StepFrame, result: Scores) -> StoryLine:
-    p, chosen = candidate.processed_probability, frame.choice
-    won = candidate.token.id == chosen.token.id
+def _draw_line(candidate: Candidate, chosen: TokenText, draw: DrawReport, result: Scores) -> StoryLine:
+    p, won = candidate.processed_probability, candidate.token.id == chosen.id
     if p <= 0:
-        words = f"has no part in the draw; it gives {chosen.token.label}"
-    elif frame.draw.method == "greedy":
-        words = "the most likely: it is taken" if won else f"greedy takes the most likely, {chosen.token.label}"
-    elif frame.draw.method == "race":
+        words = f"has no part in the draw; it gives {chosen.label}"
+    elif draw.method == "greedy":
+        words = "the most likely: it is taken" if won else f"greedy takes the most likely, {chosen.label}"
+    elif draw.method == "race":
         words = f"waits {figure(candidate.waiting_time)} = luck {figure(candidate.noise)} ÷ {figure(p)}"
-        words += ": the first of all" if won else f"; {chosen.token.label} came first, at {figure(frame.draw.time)}"
+        words += ": the first of all" if won else f"; {chosen.label} came first, at {figure(draw.time)}"
     else:
         low = result.ahead_of(candidate.token.id)[1]
-        start, needle, end = _on_the_line(low, frame.draw.u, min(1.0, low + p))
+        start, needle, end = _on_the_line(low, draw.u, min(1.0, low + p))
         words = f"lies from {start} to {end} on the line; "
-        words += f"the needle at {needle} falls on {'it' if won else chosen.token.label}"
+        words += f"the needle at {needle} falls on {'it' if won else chosen.label}"
     return StoryLine("draw", "Draw", "draw", words, p, float(won))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ntp_studio.core.types import Candidate, ModelInfo, StepFrame, StopReason
+from ntp_studio.core.types import Candidate, DrawReport, ModelInfo, StepFrame, StopReason
 
 
 def number(value: float) -> float | None:
@@ -43,6 +43,16 @@ def token_fields(candidate: Candidate) -> dict[str, Any]:
     }
 
 
+def draw_fields(draw: DrawReport) -> dict[str, Any]:
+    """`u` is where the dart fell, `time` the winner's waiting time in the race."""
+    found: dict[str, Any] = {"method": draw.method, "seed": draw.seed, "position": draw.position}
+    if draw.method == "dart":
+        found["u"] = draw.u
+    elif draw.method == "race":
+        found["time"] = draw.time
+    return found
+
+
 def step_event(frame: StepFrame, top: int) -> dict[str, Any]:
     """`candidates` are exactly the model's `top` most likely; the drawn token stands in `token`, listed or not."""
     listed = [c for c in frame.candidates if c.rank <= top]
@@ -56,6 +66,7 @@ def step_event(frame: StepFrame, top: int) -> dict[str, Any]:
         "tail_probability": max(0.0, 1.0 - math.fsum(c.probability for c in listed)),
         "candidates": [token_fields(c) | {"cut_by": c.cut_by} for c in listed],
         "token": token_fields(frame.choice) | {"origin": frame.origin},
+        "draw": draw_fields(frame.draw),
         "model_ms": round(frame.model_ms, 3),
         "step_ms": round(frame.step_ms, 3),
     }

@@ -332,8 +332,7 @@ class Session:
             reading, self._untold = self._untold, None
             started -= reading.model_ms / 1000
         trace = self._chain.run(scores, self._context())
-        luck = Luck(self.luck, node.needle, self.decoding.needle)
-        token_id, draw = choose(trace.result, self.decoding.method, self._stream, luck)
+        token_id, draw = self.draw(trace)
         return build_frame(
             self.model,
             trace,
@@ -351,6 +350,11 @@ class Session:
             taken=self._taken_here(draw),
             pictures=self.pictures,
         )
+
+    def draw(self, trace: Trace) -> tuple[int, DrawReport]:
+        """The token that the draw gives here from what the chain left, and how; it is not taken."""
+        luck = Luck(self.luck, self.tree.here.needle, self.decoding.needle)
+        return choose(trace.result, self.decoding.method, self._stream, luck)
 
     @property
     def luck(self) -> StreamPlace:
