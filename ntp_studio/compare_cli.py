@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ntp_studio.core.types import DEFAULT_SEED, StepFrame, StudioError
 
 if TYPE_CHECKING:
-    from ntp_studio.core.comparing import Divergence, PlaceComparison
+    from ntp_studio.core.compared import Divergence, PlaceComparison
     from ntp_studio.core.comparing_texts import TextComparison
     from ntp_studio.core.lockstep import Lockstep
     from ntp_studio.core.model import LanguageModel

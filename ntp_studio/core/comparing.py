@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ntp_studio.core.alignment import of_bytes
+from ntp_studio.core.compared import Divergence, PlaceComparison, TokenAcross
 from ntp_studio.core.decoding import Scores
 from ntp_studio.core.session import Session
 from ntp_studio.core.tokens import same_vocabulary
@@ -22,26 +22,6 @@ from ntp_studio.core.types import TokenText
 
 TOP = 10
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Divergence:
-    """A distribution Q held against the reference P. `overlap` is the share of the most likely tokens of each that both
-    have among them, `same_top` whether the likeliest is the same.
-
-    The divergences, in nats, are over the whole vocabulary, and None where the two vocabularies are unequal; `forward`
-    is KL(P‖Q), `backward` KL(Q‖P). They are infinite where one allows what the other has cut.
-    """
-
-    same_top: bool
-    overlap: float
-    forward: float | None = None
-    backward: float | None = None
-    jensen_shannon: float | None = None
-
-    @property
-    def whole_vocabulary(self) -> bool:
-        return self.forward is not None
 
 
 def divergences(p: NDArray[np.floating], q: NDArray[np.floating], top: int = TOP) -> list[Divergence]:
@@ -124,36 +104,6 @@ def most_likely(logits: NDArray[np.floating], count: int) -> list[int]:
 
 
 # -- at one place ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class TokenAcross:
-    """One token in every column: its log-probability in nats, None where a vocabulary has no such token. Where several
-    ids of another vocabulary have its bytes, it is that of all of them together."""
-
-    token: TokenText
-    logprobs: tuple[float | None, ...]
-
-    @property
-    def probabilities(self) -> tuple[float | None, ...]:
-        return tuple(None if value is None else math.exp(value) for value in self.logprobs)
-
-    def delta(self, column: int) -> float | None:
-        """Log-probability in `column` less that in the reference, in nats."""
-        first, other = self.logprobs[0], self.logprobs[column]
-        if first is None or other is None or first == other:
-            return None if first is None or other is None else 0.0
-        return other - first
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceComparison:
-    """Columns at one place of the text: `pairs[i]` holds column i + 1 against the reference; `tokens` are the most
-    likely of every column (and those asked for), by their highest probability anywhere."""
-
-    after_decoding: bool
-    pairs: tuple[Divergence, ...]
-    tokens: tuple[TokenAcross, ...]
 
 
 def compare_place(

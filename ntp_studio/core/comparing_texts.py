@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ntp_studio.core.alignment import ByteSpan, spans
-from ntp_studio.core.comparing import TOP, Divergence, divergences
+from ntp_studio.core.compared import Divergence, Totals
+from ntp_studio.core.comparing import TOP, divergences
 from ntp_studio.core.model import CHUNK, LanguageModel
 from ntp_studio.core.scoring import (
     COLUMNS,
@@ -96,18 +97,6 @@ class TextComparison:
 
     def _told(self, span: ByteSpan, column: int) -> bool:
         return all(self.columns[c].whole(*span.tokens[c]) for c in (0, column))
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Of a pair along a text: means per token, divergences in nats; `agreed` counts tokens with the same likeliest."""
-
-    tokens: int
-    agreed: int
-    overlap: float
-    forward: float
-    backward: float
-    jensen_shannon: float
 
 
 def _mean(values: Sequence[float | None]) -> float:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ntp_studio.core.alignment import ByteSpan, spans
-from ntp_studio.core.comparing import TOP, PlaceComparison, compare_place
+from ntp_studio.core.compared import PlaceComparison
+from ntp_studio.core.comparing import TOP, compare_place
 from ntp_studio.core.decoding.draw import StreamPlace
 from ntp_studio.core.following import Column, Standing
 from ntp_studio.core.session import Session
