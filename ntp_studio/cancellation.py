@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-LOADING, READING, TRAINING, SNAPSHOT = "loading", "reading", "training", "snapshot"
+LOADING, READING, TRAINING, SNAPSHOT, SCORING = "loading", "reading", "training", "snapshot", "scoring"
 
 
 class Cancellation:
@@ -26,7 +26,7 @@ class Cancellation:
         """The next number for a command."""
         return next(self._numbers)
 
-    def cancel(self, kinds: tuple[str, ...] = (LOADING, READING, SNAPSHOT), model: str | None = None) -> None:
+    def cancel(self, kinds: tuple[str, ...] = (LOADING, READING, SNAPSHOT, SCORING), model: str | None = None) -> None:
         """Cancel all such work that was asked for until now, of one model or of all."""
         with self._lock:
             now = next(self._numbers)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ntp_studio.core.files import read_text
 from ntp_studio.core.types import DEFAULT_SEED, StepFrame, StudioError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def compare(options: argparse.Namespace) -> int:
         raise StudioError("Say what to read: --prompt TEXT to go on with, --text-file FILE to force through, or both.")
     if options.csv is not None and options.text_file is None:
         raise StudioError("--csv writes the figures of --text-file FILE, and none was given.")
-    text = None if options.text_file is None else _read(options.text_file)
+    text = None if options.text_file is None else read_text(options.text_file, MOST_TEXT)
     models = _load(options)
     _tell_models(models, options)
     if options.prompt is not None:
@@ -71,18 +72,6 @@ def _load(options: argparse.Namespace) -> list[LanguageModel]:
         else:
             models.append(loaded[key].twin())
     return models
-
-
-def _read(path: str) -> str:
-    try:
-        if Path(path).stat().st_size > MOST_TEXT:
-            raise StudioError(f"{path} is longer than {MOST_TEXT // 2**20} MB; take a part of it.")
-        with open(path, encoding="utf-8", newline="") as file:
-            return file.read()
-    except OSError as error:
-        raise StudioError(f"{path} cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise StudioError(f"{path} is not UTF-8 text (at byte {error.start:,}); convert it first.") from error
 
 
 def _tell_models(models: list[LanguageModel], options: argparse.Namespace) -> None:

@@ -26,6 +26,12 @@ DESK = "compare"
 
 Mode = Literal["same text", "each its own"]
 
+
+def wish(request: int) -> str:
+    """What a wish for a column is called where it can be cancelled (`Cancellation.job`)."""
+    return f"{DESK} {request}"
+
+
 # -- commands ----------------------------------------------------------------------------------------------------------
 
 
@@ -94,6 +100,21 @@ class SetSharedPrompt(CompareCommand):
 
     text: str
     chat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizeShared(CompareCommand):
+    """How the prompt being typed would be cut by the leading column; answered by `SharedTokenized`."""
+
+    text: str
+    chat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShowColumnPictures(CompareCommand):
+    """Whether frames are to carry the pictures of their stages."""
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +377,15 @@ class ReadingAll(CompareEvent):
     number: int
     done: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharedTokenized(CompareEvent):
+    """The leading column's tokens; `context_length` is the shortest of all columns."""
+
+    text: str
+    tokens: tuple[PageToken, ...]
+    context_length: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ntp_studio import compare_messages as c
 from ntp_studio import messages as m
-from ntp_studio.cancellation import LOADING, READING, SNAPSHOT, TRAINING, Cancellation
+from ntp_studio.cancellation import LOADING, READING, SCORING, SNAPSHOT, TRAINING, Cancellation
 from ntp_studio.time_lapse_messages import ShowSnapshot
 from ntp_studio.training_messages import StopTraining
 from ntp_studio.workbench import Workbench
@@ -34,6 +35,11 @@ SUPERSEDES: dict[type[m.Command], tuple[str, ...]] = {
     m.SetPrompt: (READING,),
     ShowSnapshot: (SNAPSHOT,),
     StopTraining: (TRAINING,),
+    c.SetSharedPrompt: (READING,),
+    c.ScoreText: (SCORING,),
+    c.ScoreFile: (SCORING,),
+    c.CancelScoring: (SCORING,),
+    c.CloseComparison: (READING, SCORING),
 }
 
 
@@ -45,7 +51,7 @@ class Engine:
         self._commands: queue.SimpleQueue[tuple[int, m.Command] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self.workbench.time_lapse.pressed = self._pressed
+        self.workbench.time_lapse.pressed = self.workbench.comparison.pressed = self._pressed
 
     # -- called from any thread
 
@@ -67,6 +73,11 @@ class Engine:
         self.cancellation.cancel()
         for name in list(self.workbench.columns):
             self.send(m.Pause(model=name))
+        self.send(c.PauseAll())
+
+    def cancel_column(self, request: int) -> None:
+        """Cancel the load of a column that was asked for until now; see `compare_messages.AddColumn`."""
+        self.cancellation.cancel((LOADING,), c.wish(request))
 
     def stop(self, timeout: float = 10.0) -> bool:
         """Refuse commands, cancel, and wait for the worker. True if it has ended; may be called again."""

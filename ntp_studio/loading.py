@@ -22,7 +22,14 @@ class Loader:
     """Loads models for columns: the old one is given back before the new one is read, and loaded again if that
     fails."""
 
-    def __init__(self, emit: Callable[[m.Event], None], cancellation: Cancellation) -> None:
+    def __init__(
+        self,
+        emit: Callable[[m.Event], None],
+        cancellation: Cancellation,
+        in_use: Callable[[LanguageModel], bool],
+    ) -> None:
+        """`in_use` tells whether somebody else has a model's weights, so that letting it go frees nothing."""
+        self._in_use = in_use
         self._emit = emit
         self._cancellation = cancellation
 
@@ -37,7 +44,8 @@ class Loader:
                 if cancelled():  # a newer load waits in the queue
                     raise Cancelled(f"Loading {name} was cancelled.")
                 self._emit(m.Loading(name, "Looking at the files", model=column.id))
-                replaced = column.session.model.info if column.session else None
+                before = column.session.model if column.session else None
+                replaced = before.info if before is not None and not self._in_use(before) else None
                 checkpoints.check(command.path, device=command.device, dtype=command.dtype, replacing=replaced)
                 if cancelled():
                     raise Cancelled(f"Loading {name} was cancelled.")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ntp_studio import messages as m
 from ntp_studio.cancellation import READING, Cancellation
 from ntp_studio.columns import Column, Playing, ReadingOptions
+from ntp_studio.compare_desk import CompareDesk
 from ntp_studio.core.types import Cancelled, NoTokenAllowed, PageToken, StopReason, StudioError
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Workbench:
         self._number = 0  # of the command being carried out
         self._memory_told = 0.0
         self.training = TrainingDesk(emit, cancellation)
-        self.loader = Loader(self._say, cancellation)
+        self.comparison = CompareDesk(self._say, cancellation, main=self._main_model, top=top)
+        self.loader = Loader(self._say, cancellation, self.comparison.uses)
         self.looking = Looking(self._say)
         self.time_lapse = TimeLapse(self._say, cancellation, self._show_text)
         self.sessions = SessionDesk(
@@ -61,6 +63,9 @@ class Workbench:
         self.time_lapse.wait()
         if self.training.takes(command):
             self.training.carry_out(number, command)
+            return
+        if self.comparison.takes(command):
+            self.comparison.carry_out(number, command)
             return
         column = self.columns.setdefault(command.model, Column(command.model))
         if column.lost is not None and not isinstance(command, m.LoadModel | m.CloseModel):
@@ -108,6 +113,9 @@ class Workbench:
                 with self._telling(column):
                     self._play_one(column, column.playing)
         worked = self.training.advance() or worked
+        worked = self.comparison.advance() or worked
+        if self.comparison.playing is not None:  # idle work is for when nothing plays
+            return worked
         return self.time_lapse.advance(self.columns.values()) or worked
 
     def until_due(self) -> float | None:
@@ -115,18 +123,21 @@ class Workbench:
         if self.training.running:
             return 0.0
         due = [c.playing.due for c in self.columns.values() if c.playing is not None]
-        idle = self.time_lapse.due(self.columns.values())
-        if idle is not None:
-            due.append(idle)
+        due += [at for at in (self.comparison.due(), self.time_lapse.due(self.columns.values())) if at is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def release_all(self) -> None:
         self.training.close()
+        self.comparison.close()
         for column in self.columns.values():
             self.time_lapse.close(column)
             self.loader.release(column)
 
     # -- models
+
+    def _main_model(self) -> LanguageModel | None:
+        column = self.columns.get(m.MAIN)
+        return None if column is None or column.session is None else column.session.model
 
     def _do_LoadModel(self, column: Column, command: m.LoadModel) -> None:
         self._pause(column)

@@ -121,10 +121,10 @@ def compare_text(
     columns. No model's own cache is touched.
 
     Raises:
-        StudioError: see `scoring.score`; or fewer than two models, or more than four. Cancelled.
+        StudioError: see `scoring.score`; or no model, or more than four. Cancelled.
     """
-    if not 2 <= len(models) <= MOST_COLUMNS:
-        raise StudioError(f"Two to {MOST_COLUMNS} models can be held against each other, not {len(models)}.")
+    if not 1 <= len(models) <= MOST_COLUMNS:
+        raise StudioError(f"Up to {MOST_COLUMNS} models can be held against each other, not {len(models)}.")
     texts = [prepare(model, text) for model in models]
     alike = [
         texts[0].ids == t.ids and same_vocabulary(models[0].tokens, m.tokens)

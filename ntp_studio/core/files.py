@@ -1,10 +1,12 @@
-"""Files that are written whole or not at all."""
+"""Text files: read within a limit, and written whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
+
+from ntp_studio.core.types import StudioError
 
 
 def write_whole(path: Path, text: str, *, shared: bool = False) -> None:
@@ -26,3 +28,16 @@ def write_whole(path: Path, text: str, *, shared: bool = False) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def read_text(path: str, most: int) -> str:
+    """A UTF-8 text file of at most `most` bytes, with its line ends as they are. Raises StudioError."""
+    try:
+        if Path(path).stat().st_size > most:
+            raise StudioError(f"{path} is longer than {most / 2**20:.0f} MB; take a part of it.")
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except OSError as error:
+        raise StudioError(f"{path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise StudioError(f"{path} is not UTF-8 text (at byte {error.start:,}); convert it first.") from error

@@ -10,8 +10,8 @@ not, the dart falls at the same u.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -37,12 +37,13 @@ MOST_COLUMNS = 4
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place of all columns: the node at which each stood, by its number, the shared place in the random stream, and
-    how many of each column's tokens were firm."""
+    """A place of all columns: the node at which each stood, by its number, the shared place in the random stream, how
+    many of each column's tokens were firm, and how many its context had."""
 
     nodes: dict[int, int]
     luck: StreamPlace
     firm: dict[int, int] = field(compare=False)
+    places: dict[int, int] = field(compare=False)
 
 
 class Lockstep:
@@ -71,6 +72,7 @@ class Lockstep:
         self._prompt: tuple[str, bool] = ("", False)
         self._marks: list[Mark] = []
         self._at = 0
+        self._left: dict[int, int] | None = None  # while looking: the node that each column comes back to
         self._share_draw()
 
     # -- the text
@@ -80,9 +82,23 @@ class Lockstep:
         return self.columns[0]
 
     @property
+    def prompt(self) -> tuple[str, bool]:
+        """As it was set, and whether it was put into the chat templates."""
+        return self._prompt
+
+    @property
+    def looking(self) -> bool:
+        """Whether this is a place that is only looked at; see `look_at`."""
+        return self._left is not None
+
+    @property
     def steps(self) -> int:
-        """How many steps lie before this place."""
-        return self._at
+        """How many steps lie before this place. Inside the prompt: minus the tokens of it that the leading column has
+        still to come."""
+        if not self.looking:
+            return self._at
+        session = self.leader.session
+        return max((i for i, _ in self._marks_before()), default=session.place - len(session.tree.prompt))
 
     @property
     def text(self) -> bytes:
@@ -102,6 +118,7 @@ class Lockstep:
         Raises StudioError. The columns before the one that refused have the new prompt then: ask again with another, or
         remove that column first.
         """
+        self._come_back()
         for column in self.columns:
             column.session.set_prompt(text, chat=chat, progress=progress, cancelled=cancelled)
             column.firm, column.trouble = 0, ""
@@ -135,8 +152,14 @@ class Lockstep:
 
     @property
     def together(self) -> bool:
-        """Whether all columns stand at the same place of the same text, so that their distributions can be compared."""
-        return len({column.told for column in self.columns}) == 1
+        """Whether all columns stand at the same place of the same text, so that their distributions can be compared.
+        Inside the prompt, columns with other tokens are taken at the word of who looks there."""
+        if len({(column.told, column.session.tree.past_prompt) for column in self.columns}) > 1:
+            return False
+        place = self.leader.session.place
+        return self.leader.session.tree.past_prompt or all(
+            column.session.place == place or not column.alike(self.leader) for column in self.columns
+        )
 
     @property
     def stopped(self) -> StopReason | None:
@@ -151,10 +174,33 @@ class Lockstep:
         only where one is lacking. Raises StudioError: there is no text."""
         if not self._marks:
             raise StudioError("There is no text yet; type a prompt.")
-        if self.same_draw:
-            for column in self.columns:
-                column.session.tree.here.seeded = self._marks[self._at].luck
-        return tuple(column.session.frame() for column in self.columns)
+        with self._shared_luck():
+            return tuple(column.session.frame() for column in self.columns)
+
+    @contextmanager
+    def _shared_luck(self) -> Iterator[None]:
+        """The same luck in every column, where it is shared. A place that is only looked at does not keep it."""
+        nodes = [column.session.tree.here for column in self.columns] if self.same_draw else []
+        before = [node.seeded for node in nodes]
+        luck = self._luck_here() if self.looking else self._marks[self._at].luck
+        for node in nodes:
+            node.seeded = luck
+        try:
+            yield
+        finally:
+            if self.looking:
+                for node, seeded in zip(nodes, before, strict=True):
+                    node.seeded = seeded
+
+    def _luck_here(self) -> StreamPlace:
+        """Between two marks: a draw further for each token, as after a text that is forced. Inside the prompt, where
+        nothing is ever drawn: the beginning."""
+        place = self.leader.session.place
+        marks = [mark for _, mark in self._marks_before() if self.leader.number in mark.places]
+        if not marks:
+            return self._marks[0].luck
+        luck = marks[-1].luck
+        return StreamPlace(luck.seed, luck.position + place - marks[-1].places[self.leader.number])
 
     def compare(
         self, frames: Frames | None = None, *, top: int = TOP, after_decoding: bool = False
@@ -165,7 +211,58 @@ class Lockstep:
             return None
         drawn = (frames or self.frames())[0].choice.token.id
         sessions = [column.session for column in self.columns]
-        return compare_place(sessions, top=top, after_decoding=after_decoding, also=(drawn,))
+        with self._shared_luck():
+            return compare_place(sessions, top=top, after_decoding=after_decoding, also=(drawn,))
+
+    def look_at(self, counts: Sequence[int]) -> None:
+        """Go to where each column's context has so many tokens of its present line, to see the distribution there.
+
+        A place that steps led to is gone to. Any other, inside the prompt or a forced text, is only looked at: nothing
+        goes on from it, and whatever else is done begins where the columns stood before. Raises StudioError: there is
+        no such place; nothing is changed then.
+        """
+        lines = [column.session.tree.line for column in self.columns]
+        if not self._marks or not all(lines):
+            raise StudioError("There is no text yet; type a prompt.")
+        for count, line in zip(counts, lines, strict=True):
+            if count < 1:
+                raise StudioError("Nothing stands before the first token, so nothing foretold it; choose a later one.")
+            if count > len(line):
+                raise StudioError("The text is not that long any more; choose a place in it.")
+        there = {c.number: line[n - 1].id for c, line, n in zip(self.columns, lines, counts, strict=True)}
+        matching = [
+            at
+            for at, mark in enumerate(self._marks)
+            if (own := mark.nodes.keys() & there.keys()) and all(mark.nodes[number] == there[number] for number in own)
+        ]
+        now = {column.number: column.session.tree.here.id for column in self.columns}
+        if matching:
+            self._come_back()
+            at = min(matching, key=lambda at: abs(at - self._at))
+            if at != self._at:
+                self._go(at)
+            return
+        self._left = self._left or now
+        for column in self.columns:
+            column.session.go_to(there[column.number])
+
+    def _come_back(self) -> None:
+        """From a place that was only looked at to where the columns stood before, in every respect."""
+        left, self._left = self._left, None
+        for column in self.columns if left else []:
+            column.session.go_to((left or {})[column.number])
+
+    def _marks_before(self) -> Iterator[tuple[int, Mark]]:
+        """Those at or before the place that is looked at, with their numbers, the nearest last."""
+        for at, mark in enumerate(self._marks):
+            own = [column for column in self.columns if column.number in mark.places]
+            if own and _order([mark.places[c.number] for c in own]) <= _order([c.session.place for c in own]):
+                yield at, mark
+
+    def _check_going_on(self) -> None:
+        """Raises StudioError: this place is only looked at."""
+        if self.looking:
+            raise StudioError("This place is only looked at; go to the end of the text (End) to go on from there.")
 
     # -- step, force, rewind
 
@@ -175,7 +272,9 @@ class Lockstep:
 
         Raises:
             ContextFull: the leading column, or in "each its own" every one, has no room for another token.
+            StudioError: this place is only looked at; this is so for `force` and `force_text`, too.
         """
+        self._check_going_on()
         frames = frames or self.frames()
         if self.mode == "same text":
             self._lead(frames[0].choice.token.id, frames)
@@ -195,6 +294,7 @@ class Lockstep:
             StudioError: no such token; or it has no bytes, and another column has no such token. Nothing is changed
             then. ContextFull: no room for it.
         """
+        self._check_going_on()
         chosen = self.columns[index]
         tokens = chosen.session.model.tokens
         if not 0 <= token_id < tokens.vocab_size:
@@ -219,6 +319,7 @@ class Lockstep:
     def force_text(self, text: str) -> Frames:
         """Go on with this text in every column, as one step. Raises StudioError: the leading column, or in "each its
         own" any one, cannot spell it or has no room for it; nothing is changed then."""
+        self._check_going_on()
         raw = text.encode("utf-8", "surrogatepass")
         if not raw or raw.decode("utf-8", "replace") != text:
             raise StudioError("There is no text to go on with; type some, in whole characters.")
@@ -244,15 +345,37 @@ class Lockstep:
             column.follow(self.leader, token_id, frame)
 
     def back(self) -> bool:
-        """One step back in all columns; the way ahead stays. False if there is no way back."""
+        """One step back in all columns; the way ahead stays. False if there is no way back. From a place that is only
+        looked at, to the nearest before it that steps led to."""
+        if self.looking:
+            return self._leave_for(max((at for at, _ in self._marks_before()), default=-1))
         return self._go(self._at - 1)
 
     def forward(self) -> bool:
-        """One step ahead along what is already there. False at its end."""
+        """One step ahead along what is already there. False at its end. From a place that is only looked at, to the
+        nearest behind it that steps led to."""
+        if self.looking:
+            before = {at for at, _ in self._marks_before()}
+            return self._leave_for(min((at for at in range(len(self._marks)) if at not in before), default=-1))
         return self._go(self._at + 1)
+
+    def go_to_end(self) -> bool:
+        """Behind the last step that is there. False if the columns are there."""
+        last = len(self._marks) - 1
+        if self.looking:
+            return self._leave_for(last)
+        return self._at != last and self._go(last)
+
+    def _leave_for(self, at: int) -> bool:
+        """From a place that is only looked at to this mark. False if there is none."""
+        if at < 0:
+            return False
+        self._come_back()
+        return at == self._at or self._go(at)
 
     def restart(self) -> None:
         """Back to the prompt alone, with the random stream at its beginning."""
+        self._left = None
         for column in self.columns:
             column.session.restart()
             column.firm, column.trouble = 0, ""
@@ -279,6 +402,7 @@ class Lockstep:
             raise StudioError(f"There is room for {MOST_COLUMNS} columns; remove one first.")
         if any(column.session.model is session.model for column in self.columns):
             raise ValueError("columns must not share a cache: give each a twin of the model")
+        self._come_back()
         column = Column(next(self._numbers), session)
         if self._marks:
             prompt, chat = self._prompt
@@ -301,6 +425,7 @@ class Lockstep:
         """Take a column out; whether its model is released is the caller's to say. Raises StudioError: the last one."""
         if len(self.columns) == 1:
             raise StudioError("The last column stays; open another model in it instead.")
+        self._come_back()
         text = self.text
         column = self.columns.pop(index)
         self._columns_changed(text)
@@ -308,6 +433,7 @@ class Lockstep:
 
     def move(self, index: int, to: int) -> None:
         """Put column `index` at place `to`; whichever is first leads from here on."""
+        self._come_back()
         text = self.text
         self.columns.insert(to, self.columns.pop(index))
         self._columns_changed(text)
@@ -317,6 +443,7 @@ class Lockstep:
         part from it."""
         if mode == self.mode:
             return
+        self._come_back()
         self.mode = mode
         for column in self.columns:
             column.fix()
@@ -335,6 +462,7 @@ class Lockstep:
 
     def set_same_draw(self, same: bool) -> None:
         """Whether luck is shared; where not, every session has its own seed and draws."""
+        self._come_back()
         self.same_draw = same
         self._share_draw()
         if not same and self._marks:
@@ -344,6 +472,7 @@ class Lockstep:
     def set_seed(self, seed: int) -> None:
         """Of every column's draw, from this place on. Raises SettingError."""
         luck = StreamPlace(seed)
+        self._come_back()
         self.seed = seed
         for column in self.columns:
             column.session.set_seed(seed)
@@ -372,7 +501,12 @@ class Lockstep:
 
     def _mark(self, luck: StreamPlace) -> Mark:
         nodes = {column.number: column.session.tree.here.id for column in self.columns}
-        return Mark(nodes, luck, {column.number: column.firm for column in self.columns})
+        return Mark(
+            nodes,
+            luck,
+            {column.number: column.firm for column in self.columns},
+            {column.number: column.session.place for column in self.columns},
+        )
 
     def _go(self, at: int) -> bool:
         if not 0 <= at < len(self._marks):
@@ -415,3 +549,8 @@ class Lockstep:
         if self._marks:
             self._marks[self._at] = self._mark(self._marks[self._at].luck)
         self._share_draw()
+
+
+def _order(places: Sequence[int]) -> tuple[int, int]:
+    """Along the text by the leading column's place; where that has come to its end, by those of all."""
+    return places[0], sum(places)

@@ -137,6 +137,25 @@ class LanguageModel:
                 raise self._damaged(position + len(rows))
             yield position, rows
 
+    def go_on(self, ids: list[int], begin: int, *, all_places: bool = True) -> tuple[int, Rows]:
+        """One forward for ids[begin:] where the cache holds what is before it: (place of the first that was read, the
+        logits after every one, or the last only). A model without a cache reads all of `ids`, from place 0. Raises what
+        `read` raises, and ValueError: the cache holds something else.
+        """
+        self._check_length(ids)
+        if not self._keeps_cache:
+            begin = 0
+            self.forget()
+        elif self._cached != ids[:begin]:
+            raise ValueError("the cache holds another text than what is to be gone on from")
+        with _failures(self):
+            output = self._forward(ids[begin:], all_logits=all_places)
+            self._cached.extend(ids[begin:])
+        rows = Rows(output, self, begin, len(ids) - begin)
+        if not math.isfinite(float(rows.last().max(initial=-math.inf))):
+            raise self._damaged(len(ids))
+        return begin, rows
+
     def twin(self) -> LanguageModel:
         """Another LanguageModel on the same weights, with a KV cache of its own: two texts that take turns on one cache
         would each have to be read again from where they part."""

@@ -56,5 +56,9 @@ class Places:
             self.keep(node_id, model.read(ids).logits)
         return self._logits[node_id]
 
+    def at_hand(self, node_id: int) -> NDArray[np.float32] | None:
+        """float32 [V], read only; None where only a forward would give them."""
+        return self._logits.get(node_id)
+
     def __len__(self) -> int:
         return len(self._logits)

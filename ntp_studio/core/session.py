@@ -388,6 +388,10 @@ class Session:
         """The model's logits at this place, float32 [V]; read only."""
         return self._places.logits(self.model, self.tree.here.id, self.tree.ids)
 
+    def logits_at_hand(self) -> NDArray[np.float32] | None:
+        """The same, where they are known without a forward."""
+        return self._places.at_hand(self.tree.here.id)
+
     def trace(self) -> Trace:
         """One run of the chain at this place, every stage with what it left."""
         scores, _ = self._places.scores(self.model, self.tree.here.id, self.tree.ids)

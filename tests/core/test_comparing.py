@@ -308,11 +308,15 @@ def test_a_model_without_a_cache_beside_one_with(monkeypatch: pytest.MonkeyPatch
     assert found.columns[0].scores == scoring.score(one, TEXT, window=12).scores
 
 
-def test_one_or_five_models_are_refused() -> None:
+def test_none_or_five_models_are_refused_and_one_stands_alone() -> None:
     lm = make.model(make.byte_level())
-    for count in (0, 1, 5):
-        with pytest.raises(StudioError, match="Two to 4"):
+    for count in (0, 5):
+        with pytest.raises(StudioError, match="Up to 4"):
             compare_text([lm] * count, TEXT)
+    alone = compare_text([lm], TEXT)
+    assert alone.pairs == ()
+    assert alone.columns[0].scores == scoring.score(lm, TEXT).scores
+    assert alone.bits_per_byte(0) == pytest.approx(alone.columns[0].bits_per_byte)
 
 
 def test_decoding_settings_do_not_touch_what_the_models_say() -> None:

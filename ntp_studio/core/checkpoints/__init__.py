@@ -10,23 +10,25 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ntp_studio.core import devices, libraries
-from ntp_studio.core.checkpoints import adapter, gguf, huggingface, nanogpt
+from ntp_studio.core.checkpoints import adapter, fit, gguf, huggingface, nanogpt
 from ntp_studio.core.checkpoints.description import Description, Place, Progress, Watch
 from ntp_studio.core.checkpoints.fit import check_memory
 from ntp_studio.core.checkpoints.locate import locate
 from ntp_studio.core.checkpoints.tensor_progress import quiet
+from ntp_studio.core.compared import MemoryNeed
 from ntp_studio.core.types import CheckpointError, ModelInfo, NotEnoughMemory, StudioError
 
 if TYPE_CHECKING:
     from ntp_studio.core.model import LanguageModel
 
-__all__ = ["check", "load", "look"]
+__all__ = ["check", "load", "look", "needs"]
 
 _FORMATS = {"hugging face": huggingface, "gguf": gguf, "nanogpt": nanogpt, "adapter": adapter}
 _log = logging.getLogger(__name__)
@@ -35,6 +37,14 @@ _log = logging.getLogger(__name__)
 def look(path: str | Path) -> ModelInfo:
     """What the checkpoint at `path` is, without torch and without reading weights. Raises CheckpointError."""
     return _describe(path).info
+
+
+def _bring_in_libraries() -> None:
+    """Import them on a thread of its own: exceptions inside the imports hold the frames they passed through, are never
+    collected (`libraries` freezes them), and would keep the locals of `_load`, the first network among them, for ever.
+    """
+    with ThreadPoolExecutor(max_workers=1) as alone:
+        alone.submit(libraries.bring_in).result()
 
 
 def _describe(path: str | Path) -> Description:
@@ -53,10 +63,25 @@ def check(path: str | Path, *, device: str = "auto", dtype: str = "auto", replac
     `replacing` is a loaded model that will be released first, so its memory counts as free.
     """
     description = _describe(path)
-    libraries.bring_in()
+    _bring_in_libraries()
     placement = devices.choose(device, dtype, description.native_dtype)
     reclaimed = replacing.memory_bytes if replacing is not None and replacing.device == placement.device else 0
     check_memory(description, placement, reclaimed)
+
+
+def needs(
+    path: str | Path, *, device: str = "auto", dtype: str = "auto", shared: Sequence[ModelInfo] | None = None
+) -> tuple[MemoryNeed, ...]:
+    """What the checkpoint at `path` would need in memory, before anything is loaded: first as asked for, then in the
+    other dtypes that the device computes in.
+
+    `shared` are loaded models whose weights another column may use. Raises CheckpointError or DeviceError; that a model
+    is too large is no error here: `MemoryNeed.fits` tells.
+    """
+    description = _describe(path)
+    _bring_in_libraries()
+    placement = devices.choose(device, dtype, description.native_dtype)
+    return fit.needs(description, placement, shared or ())
 
 
 def load(
@@ -98,7 +123,8 @@ def _load(
     """`load` without its last line of defence; `seen` receives the description as soon as there is one."""
     description = _describe(path)
     seen.append(description)
-    libraries.bring_in()
+    devices.bound_caches()
+    _bring_in_libraries()
     watch.tell(description.info.name)
     placement = devices.choose(device, dtype, description.native_dtype)
     check_memory(description, placement)
