@@ -18,13 +18,15 @@ from ntp_studio.ui.typing_guard import TypingGuard
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """One row of the table. `keys` are portable key names apart by spaces, the first is the one shown."""
+    """One row of the table. `keys` are portable key names apart by spaces, the first is the one shown. With `page` they
+    hold only while that page is in front, and there before the same keys of others."""
 
     id: str
     text: str
     keys: str
     tip: str
     checkable: bool = False
+    page: str = ""
 
     @property
     def shortcuts(self) -> tuple[str, ...]:
@@ -42,6 +44,9 @@ class ActionGroup:
     def specs(self) -> tuple[ActionSpec, ...]:
         return tuple(row for row in self.rows if row is not None)
 
+
+INSPECT, COMPARE, TRAIN = "inspect_page", "compare_page", "train_page"
+"""The pages of the window, one of which is in front."""
 
 _ROLES = {"quit": QAction.MenuRole.QuitRole, "about": QAction.MenuRole.AboutRole}
 
@@ -62,6 +67,7 @@ class Actions(QObject):
             action.setStatusTip(spec.tip)
             action.setToolTip(f"{spec.tip} ({key_text(spec.shortcuts[0])})" if spec.keys else spec.tip)
             self._actions[spec.id] = action
+        self.show_page(INSPECT)
         window.addActions(list(self._actions.values()))
         app = QApplication.instance()
         if isinstance(app, QApplication):
@@ -75,6 +81,18 @@ class Actions(QObject):
 
     def spec(self, action_id: str) -> ActionSpec:
         return next(spec for group in self.groups for spec in group.specs if spec.id == action_id)
+
+    def show_page(self, page: str) -> None:
+        """Let the keys mean what they mean while this page is in front."""
+        specs = [spec for group in self.groups for spec in group.specs]
+        taken = {key for spec in specs if spec.page == page for key in spec.shortcuts}
+        for spec in specs:
+            mine = spec.shortcuts if spec.page == page else tuple(k for k in spec.shortcuts if k not in taken)
+            if spec.page not in ("", page):
+                mine = ()
+            keys = [QKeySequence(key) for key in mine]
+            if self._actions[spec.id].shortcuts() != keys:
+                self._actions[spec.id].setShortcuts(keys)
 
     def menus(self, parent: QWidget) -> list[QMenu]:
         """One menu for each group, for a menu bar or a menu button."""
@@ -107,6 +125,13 @@ class Actions(QObject):
                     ),
                     row("export", tr("Export…"), "Ctrl+E", tr("Save the text with all its figures")),
                     row(
+                        "compare",
+                        tr("Compare models"),
+                        "Ctrl+Shift+M",
+                        tr("Models side by side on the same text; again: back to the main page"),
+                        checkable=True,
+                    ),
+                    row(
                         "train",
                         tr("Train a model"),
                         "Ctrl+Shift+T",
@@ -136,6 +161,40 @@ class Actions(QObject):
                     None,
                     row("restart", tr("Restart"), "R", tr("Back to the prompt, with the same seed")),
                     row("edit_prompt", tr("Edit the prompt"), "F2", tr("Change the text the model goes on from")),
+                ),
+            ),
+            ActionGroup(
+                tr("Comparison"),
+                (
+                    row(
+                        "add_column",
+                        tr("Add a model…"),
+                        "A",
+                        tr("Another column beside those that are compared"),
+                        page=COMPARE,
+                    ),
+                    row(
+                        "next_worst",
+                        tr("Next worst place"),
+                        "N",
+                        tr("To where the columns disagree most, then next most"),
+                        page=COMPARE,
+                    ),
+                    row(
+                        "previous_worst",
+                        tr("Previous worst place"),
+                        "P",
+                        tr("Back to where the columns disagree more"),
+                        page=COMPARE,
+                    ),
+                    row(
+                        "score_text",
+                        tr("Score a text"),
+                        "Ctrl+Shift+S",
+                        tr("Force a given text through all columns; again: back to the columns"),
+                        checkable=True,
+                        page=COMPARE,
+                    ),
                 ),
             ),
             ActionGroup(

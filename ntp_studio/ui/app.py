@@ -206,6 +206,8 @@ def _build(options: argparse.Namespace, settings: Settings | None) -> tuple[QApp
         studio.engine.send(m.OpenSession(session))
     elif models:
         studio.controller.open_model(models[0])
+        if models[1:]:
+            studio.controller.comparison.begin_with(models[1:])
     QTimer.singleShot(0, studio.start)
     return app, window
 

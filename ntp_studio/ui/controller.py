@@ -14,11 +14,14 @@ from ntp_studio import messages as m
 from ntp_studio.core.types import DecodingSettings
 from ntp_studio.engine import Engine
 from ntp_studio.settings import Settings
+from ntp_studio.ui.actions import INSPECT, TRAIN
+from ntp_studio.ui.compare_controller import CompareController
 from ntp_studio.ui.help import AboutDialog, KeysDialog
 from ntp_studio.ui.looking_controller import LookingController
 from ntp_studio.ui.main_window import PANEL_ACTIONS, MainWindow
 from ntp_studio.ui.presenter import Presenter, State
 from ntp_studio.ui.preset_controller import PresetController
+from ntp_studio.ui.routing import Router
 from ntp_studio.ui.session_controller import SessionController
 from ntp_studio.ui.time_lapse_controller import TimeLapseController
 from ntp_studio.ui.train_controller import TrainController
@@ -35,10 +38,12 @@ class Controller(QObject):
         self.window, self.engine = window, engine
         self.state = State(settings)
         self.presenter = Presenter(window, self.state)
+        self.router = Router(window)
         self.time_lapse = TimeLapseController(window, engine, self.presenter)
         self.training = TrainController(window, engine, self.state, self.presenter)
         self.looking = LookingController(window, engine, self.presenter)
         self.looking.decoding_chosen.connect(self._decoding_asked)
+        self.comparison = CompareController(window, engine, self.state, self.presenter, self.router)
         self.presets = PresetController(window, engine, self.state, self.presenter)
         self.presets.decoding_chosen.connect(self.set_decoding)
         self.sessions = SessionController(window, engine, self.presenter)
@@ -59,20 +64,26 @@ class Controller(QObject):
 
     def _connect(self) -> None:
         w, commands = self.window, self.window.commands
+        self.router.add(
+            INSPECT,
+            {
+                "step": self.step,
+                "back": self.back,
+                "forward": self.forward,
+                "go_to_end": self.go_to_end,
+                "play": self.toggle_play,
+                "restart": self.restart,
+                "cancel": self.cancel,
+                "export": self.ask_export,
+                "edit_prompt": w.text.edit_prompt,
+                "select_next": w.next.select_next,
+                "select_previous": w.next.select_previous,
+                "force_selected": w.next.force_selected,
+                "find_token": w.next.focus_filter,
+            },
+        )
+        self.router.add(TRAIN, {"cancel": self.cancel})
         for action, slot in {
-            "step": self.step,
-            "back": self.back,
-            "forward": self.forward,
-            "go_to_end": self.go_to_end,
-            "play": self.toggle_play,
-            "restart": self.restart,
-            "cancel": self.cancel,
-            "export": self.ask_export,
-            "edit_prompt": w.text.edit_prompt,
-            "select_next": w.next.select_next,
-            "select_previous": w.next.select_previous,
-            "force_selected": w.next.force_selected,
-            "find_token": w.next.focus_filter,
             "zoom_in": self.zoom_in,
             "zoom_out": self.zoom_out,
             "zoom_reset": self.zoom_reset,
@@ -94,7 +105,7 @@ class Controller(QObject):
         w.toolbar.open_requested.connect(self.open_model)
         w.toolbar.device_chosen.connect(self._device_chosen)
         w.toolbar.dtype_chosen.connect(self._dtype_chosen)
-        w.toolbar.seed_chosen.connect(self.set_seed)
+        w.toolbar.seed_chosen.connect(self._seed_chosen)
         w.toolbar.speed_chosen.connect(self._speed_chosen)
         w.toolbar.cancel_requested.connect(self.cancel)
         w.decoding.changed.connect(self._decoding_changed)
@@ -243,7 +254,11 @@ class Controller(QObject):
         if on != (decoding.method == "greedy"):
             self._decoding_asked(replace(decoding, method="greedy" if on else self.window.decoding.sampling))
 
-    @Slot(int)
+    @Slot(object)
+    def _seed_chosen(self, seed: int) -> None:
+        if self.window.inspecting:  # the compare page has a seed of its own
+            self.set_seed(seed)
+
     def set_seed(self, seed: int) -> None:
         self.state.settings = replace(self.state.settings, seed=seed)
         self.engine.send(m.SetSeed(seed))

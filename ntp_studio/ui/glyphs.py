@@ -93,6 +93,11 @@ def _close(painter: QPainter, color: QColor) -> None:
     painter.drawLine(QPointF(11.5, 4.5), QPointF(4.5, 11.5))
 
 
+def _plus(painter: QPainter, color: QColor) -> None:
+    painter.drawLine(QPointF(8, 3.5), QPointF(8, 12.5))
+    painter.drawLine(QPointF(3.5, 8), QPointF(12.5, 8))
+
+
 def _more(painter: QPainter, color: QColor) -> None:
     for y in (4.2, 8.0, 11.8):
         painter.drawLine(QPointF(3, y), QPointF(13, y))
@@ -131,6 +136,7 @@ _GLYPHS = {
     "dice": _dice,
     "chevron": _chevron,
     "close": _close,
+    "plus": _plus,
     "more": _more,
     "grip": _grip,
     "help": _help,

@@ -72,7 +72,7 @@ class _Window(QDialog):
 class KeysDialog(_Window):
     """Every action that has a key, by group, from the table of actions."""
 
-    COLUMNS = ((0, 2), (1, 3), (4, 5))
+    COLUMNS = ((0, 3), (1, 4), (5, 2, 6))
     """Which groups stand below each other: about the same number of rows in each column."""
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:

@@ -13,7 +13,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from ntp_studio.settings import Settings
-from ntp_studio.ui.actions import Actions
+from ntp_studio.ui.actions import COMPARE, INSPECT, Actions
 from ntp_studio.ui.decoding_panel import DecodingPanel
 from ntp_studio.ui.next_token_panel import NextTokenPanel
 from ntp_studio.ui.notice import Notice
@@ -60,6 +60,7 @@ class MainWindow(QMainWindow):
         self._sides = (296.0, 454.0)  # the widths of the side columns at the usual text size
         self.splitter.splitterMoved.connect(self._splitter_moved)
         self._inspect = QWidget(self)
+        self._inspect.setObjectName(INSPECT)
         ground = QVBoxLayout(self._inspect)
         ground.setContentsMargins(0, 0, 0, 0)
         ground.setSpacing(0)
@@ -67,6 +68,7 @@ class MainWindow(QMainWindow):
         ground.addWidget(self.time_lapse)
         self.pages = QStackedWidget(self)  # the columns, and what else has been asked for
         self.pages.addWidget(self._inspect)
+        self.pages.currentChanged.connect(self._page_changed)
         house = QWidget(self)
         floor = QVBoxLayout(house)
         floor.setContentsMargins(0, 0, 0, 0)
@@ -111,9 +113,24 @@ class MainWindow(QMainWindow):
         self._sides = (left / self._zoom if left else self._sides[0], right / self._zoom if right else self._sides[1])
 
     @property
+    def front(self) -> str:
+        """Which page is in front, by its name in `actions`."""
+        page = self.pages.currentWidget()
+        return page.objectName() if page is not None else INSPECT
+
+    @Slot()
+    def _page_changed(self) -> None:
+        self.commands.show_page(self.front)
+        self.toolbar.show_page(self.front)
+
+    @property
     def inspecting(self) -> bool:
-        """Whether the columns are in front."""
-        return self.pages.currentWidget() is self._inspect
+        """Whether the main page, with its three columns, is in front."""
+        return self.front == INSPECT
+
+    @property
+    def comparing(self) -> bool:
+        return self.front == COMPARE
 
     def show_panel(self, panel: str, shown: bool) -> None:
         """Show or hide `decoding`, `next`, `timeline` or (where there are snapshots) `time_lapse`."""

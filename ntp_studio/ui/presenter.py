@@ -55,6 +55,7 @@ class State:
 
 class Presenter(QObject):
     tokens_wanted = Signal(str, bool)  # of a prompt typed before there was a model
+    settled = Signal()  # what may be used at the main page is settled; other pages have their own say
 
     def __init__(self, window: MainWindow, state: State) -> None:
         super().__init__(window)
@@ -262,6 +263,7 @@ class Presenter(QObject):
             self.window.status.show_state(self.tr("No model open"), "idle")
         else:
             self.window.status.show_state(self.tr("Ready"), "ready")
+        self.settled.emit()
 
     def _keep_to_page(self) -> None:
         """Let nothing change the columns while they are out of sight, be it a key or the top bar."""

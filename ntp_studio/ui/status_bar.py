@@ -126,6 +126,7 @@ class StatusBar(QWidget):
         self._message: tuple[str, str] | None = None
         self._memory = (0, 0)
         self._cost: tuple[float, float] | None = None  # step_ms, model_ms
+        self.comparing = False  # the compare page is in front: no figures of the main page's model
         self.setProperty("bar", "bottom")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -192,6 +193,8 @@ class StatusBar(QWidget):
     def show_model(self, info: ModelInfo | None) -> None:
         self._info = info
         self._cost = None
+        if self.comparing:
+            return
         self._time.clear()
         self._time.setToolTip("")
         if info is None:
@@ -217,6 +220,8 @@ class StatusBar(QWidget):
         """
         if frame.model_ms > 0.0:
             self._cost = (frame.step_ms, frame.model_ms)
+        if self.comparing:
+            return
         lines = []
         if self._cost is not None:
             step, model = self._cost
@@ -235,7 +240,7 @@ class StatusBar(QWidget):
 
     def show_context(self, length: int) -> None:
         """How many tokens the context has."""
-        if self._info is not None:
+        if self._info is not None and not self.comparing:
             self.gauge.set_use(length, self._info.context_length)
         self._fit()
 
@@ -246,6 +251,8 @@ class StatusBar(QWidget):
 
     def _show_weights(self) -> None:
         process, device = self._memory
+        if self.comparing:
+            return
         weights = self._info.memory_bytes or self._info.weight_bytes if self._info is not None else 0
         self._weights.setText(self.tr("{0} weights").format(size_text(weights)) if weights else "")
         lines = [self.tr("Memory of this program: {0}").format(size_text(process))] if process else []
@@ -254,6 +261,20 @@ class StatusBar(QWidget):
         if self._info is not None and self._info.cache_bytes_per_token:
             cache = size_text(self._info.cache_bytes_per_token)
             lines.append(self.tr("KV cache: {0} for each token").format(cache))
+        self._weights.setToolTip("\n".join(lines))
+        self._fit()
+
+    def show_columns(self, models: str, weights: str) -> None:
+        """How many models are compared and how, and what their weights take."""
+        process, device = self._memory
+        self.gauge.set_use(0, 0)
+        self._time.clear()
+        self._device.setText(models)
+        self._device.setToolTip("")
+        self._weights.setText(weights)
+        lines = [self.tr("Memory of this program: {0}").format(size_text(process))] if process else []
+        if device:
+            lines.append(self.tr("Memory on the accelerator: {0}").format(size_text(device)))
         self._weights.setToolTip("\n".join(lines))
         self._fit()
 

@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QWidget
 
 from ntp_studio.core.types import DecodingSettings, ModelInfo, ModelListing
-from ntp_studio.ui.actions import Actions, key_text
+from ntp_studio.ui.actions import COMPARE, Actions, key_text
 from ntp_studio.ui.bar_button import BarButton
 from ntp_studio.ui.model_menu import ModelMenu
 from ntp_studio.ui.preset_menu import PresetMenu
@@ -95,11 +95,20 @@ class Toolbar(QWidget):
         self._cancel.setToolTip(self.tr("Cancel loading (Esc)"))
         self._cancel.clicked.connect(self.cancel_requested)
         self._cancel.hide()
+        self._add = BarButton(self._theme, self.tr("Add model"), glyph="plus", action=self._table["add_column"])
+        self._add.setObjectName("add_column_button")
+        self._add.hide()
+        self._compare = BarButton(self._theme, self.tr("Compare"), action=self._table["compare"])
+        self._compare.setObjectName("compare_button")
+        self._compare.setCheckable(True)
+        self._table["compare"].toggled.connect(self._compare.setChecked)
         self._train = BarButton(self._theme, self.tr("Train"), action=self._table["train"])
         self._train.setObjectName("train_button")
         self._train.setCheckable(True)
         self._table["train"].toggled.connect(self._train.setChecked)
-        return self._group(Qt.AlignmentFlag.AlignLeft, self._model, self._cancel, self._train)
+        return self._group(
+            Qt.AlignmentFlag.AlignLeft, self._model, self._add, self._cancel, self._compare, self._train
+        )
 
     def _make_steps(self) -> QWidget:
         def button(action_id: str, primary: bool = False) -> BarButton:
@@ -168,6 +177,22 @@ class Toolbar(QWidget):
         return group
 
     # -- what it shows -------------------------------------------------------------------------------------------------
+
+    @property
+    def add_button(self) -> BarButton:
+        """Where the list of models for another column is opened."""
+        return self._add
+
+    def enable_draw(self, on: bool) -> None:
+        """Whether seed and speed can be changed."""
+        self._seed.setEnabled(on)
+        self._speed_button.setEnabled(on)
+
+    def show_page(self, page: str) -> None:
+        """On the compare page every column names its own model, and the button of the one model makes way."""
+        self._model.setVisible(page != COMPARE)
+        self._add.setVisible(page == COMPARE)
+        self._fit()
 
     def show_model(self, info: ModelInfo | None, series: str = "") -> None:
         """The model that is open; ends the display of a load. Of a snapshot, the button says the training (`series`),
@@ -337,7 +362,7 @@ class Toolbar(QWidget):
 
     def _needed(self) -> int:
         groups = (
-            [self._model, *([self._cancel] if not self._cancel.isHidden() else []), self._train],
+            [w for w in (self._model, self._add, self._cancel, self._compare, self._train) if not w.isHidden()],
             [self._back, self._step, self._play, self._speed_button, self._restart],
             [self._seed, self._presets, self._theme_button, self._more],
         )

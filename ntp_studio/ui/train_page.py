@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from ntp_studio import training_messages as t
+from ntp_studio.ui.actions import TRAIN
 from ntp_studio.ui.panel_labels import ElidedLabel, scaled
 from ntp_studio.ui.panel_parts import BusyLine
 from ntp_studio.ui.style import px, set_property
@@ -46,7 +47,7 @@ class TrainPage(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("train_page")
+        self.setObjectName(TRAIN)
         self.setAccessibleName(self.tr("Train a model"))
         self.setAcceptDrops(True)
         self._theme = theme

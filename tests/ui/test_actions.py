@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 import ntp_studio
-from ntp_studio.ui.actions import Actions, key_text
+from ntp_studio.ui.actions import COMPARE, INSPECT, TRAIN, Actions, key_text
 from ntp_studio.ui.help import LIBRARIES, AboutDialog, KeysDialog, library_facts
 
 KEYS = {
@@ -83,13 +83,32 @@ def test_table_is_sound(window: Window) -> None:
     assert len({spec.id for spec in specs}) == len(specs)
     keys = [QKeySequence(key).toString() for spec in specs for key in spec.shortcuts]
     assert all(keys), "every key is one that Qt knows"
-    assert len(set(keys)) == len(keys), "no key has two meanings"
+    for page in ("", INSPECT, COMPARE, TRAIN):
+        own = [QKeySequence(key).toString() for spec in specs if spec.page == page for key in spec.shortcuts]
+        assert len(set(own)) == len(own), "no key has two meanings"
+        if not page:
+            continue
+        window.table.show_page(page)
+        acting = [key.toString() for action in window.table for key in action.shortcuts()]
+        assert len(set(acting)) == len(acting), f"no key has two meanings on {page}"
+        assert set(own) <= set(acting), "what belongs to the page in front has its keys"
     for spec in specs:
         action = window.table[spec.id]
         assert action.objectName() == spec.id
         assert action.text()
         assert action.toolTip()
-        assert len(action.shortcuts()) == len(spec.shortcuts)
+
+
+def test_keys_follow_the_page_in_front(window: Window, qtbot: QtBot) -> None:
+    focus(qtbot, window.inside)
+    qtbot.keyClick(window.inside, Qt.Key.Key_N)
+    window.table.show_page(COMPARE)
+    qtbot.keyClick(window.inside, Qt.Key.Key_N)
+    qtbot.keyClick(window.inside, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
+    window.table.show_page(INSPECT)
+    qtbot.keyClick(window.inside, Qt.Key.Key_N)
+    qtbot.keyClick(window.inside, Qt.Key.Key_A)  # of the compare page alone
+    assert window.fired == ["new_seed", "next_worst", "new_seed", "new_seed"]
 
 
 @pytest.mark.parametrize("action_id", KEYS)
