@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
+from ntp_studio.compare_messages import PlaceShown
 from ntp_studio.core.types import StepFrame
 from ntp_studio.messages import Event, FrameReady, Loading, MemoryChanged, PathChanged, Reading
 
@@ -75,6 +76,8 @@ def thinned(events: list[Event]) -> list[Event]:
     kept: list[Event] = []
     told: set[tuple[type[Event], str]] = set()
     frames: dict[str, StepFrame] = {}
+    places: dict[int, PlaceShown] = {}  # by run
+    whole: set[tuple[int, int]] = set()  # (run, column) of which the whole text follows
     for event in reversed(events):
         kind = type(event), event.model
         if isinstance(event, WHOLE) and kind in told:
@@ -82,6 +85,23 @@ def thinned(events: list[Event]) -> list[Event]:
         if isinstance(event, FrameReady):
             appended = None if (PathChanged, event.model) in told else event.appended
             event = replace(event, frame=frames.setdefault(event.model, event.frame), appended=appended)
+        elif isinstance(event, PlaceShown):
+            event = _thin_place(event, places.setdefault(event.run, event), whole)
         told.add(kind)
         kept.append(event)
     return kept[::-1]
+
+
+def _thin_place(event: PlaceShown, last: PlaceShown, whole: set[tuple[int, int]]) -> PlaceShown:
+    """As with a frame: with the figures of the last place of its run, and what each text grew by, unless it follows."""
+    frames = {place.number: place.frame for place in last.columns}
+    columns = []
+    for place in event.columns:
+        frame = frames.get(place.number, place.frame)
+        if (event.run, place.number) in whole:
+            columns.append(replace(place, frame=frame, path=None, appended=()))
+        else:
+            columns.append(replace(place, frame=frame))
+            if place.path is not None:
+                whole.add((event.run, place.number))
+    return replace(event, columns=tuple(columns), comparison=last.comparison)

@@ -13,7 +13,6 @@ from ntp_studio import compare_messages as c
 from ntp_studio import messages as m
 from ntp_studio.core.types import DEFAULT_SEED, DecodingSettings
 from ntp_studio.engine import Engine
-from ntp_studio.time_lapse_messages import TimeLapseOpened
 from ntp_studio.ui.actions import COMPARE
 from ntp_studio.ui.compare_shown import CompareShown
 from ntp_studio.ui.main_window import MainWindow
@@ -37,7 +36,7 @@ class CompareController(QObject):
         self.shown = CompareShown(window, state)
         self._picker: AddColumnPicker | None = None
         self._models: m.ModelsListed | None = None
-        self._snapshots: TimeLapseOpened | None = None
+        self._series: c.SeriesFound | None = None  # of the column added last
         self._seed = DEFAULT_SEED
         self._requests = 0
         self._begun = False
@@ -74,8 +73,8 @@ class CompareController(QObject):
         """One event of the worker, in the main thread."""
         if isinstance(event, m.ModelsListed):
             self._models = event
-        elif isinstance(event, TimeLapseOpened):
-            self._snapshots = event
+        elif isinstance(event, c.SeriesFound):
+            self._series = event
         if self.page is None:
             return
         if isinstance(event, c.NeedTold):
@@ -216,10 +215,9 @@ class CompareController(QObject):
         if self._models is not None:
             picker.show_models(self._models.models)
         picker.show_recent(self.state.settings.recent_models)
-        lapse = self._snapshots
-        if lapse is not None and lapse.snapshots:
-            marks = tuple((self._snapshot_label(mark.step), mark.path) for mark in lapse.snapshots)
-            picker.show_snapshots(lapse.name, marks)
+        if self._series is not None:
+            marks = tuple((self._snapshot_label(step), path) for step, path in self._series.snapshots)
+            picker.show_snapshots(self._series.name, marks)
         if self.shown.columns_event is not None:
             picker.show_columns(self.shown.columns_event)
         picker.popup_at(self.window.toolbar.add_button)

@@ -28,6 +28,8 @@ class CompareShown(QObject):
         self.playing = False
         self.waiting = 0  # moves asked for and not answered yet
         self.has_text = False
+        self.settled = False  # no figure of the text is still to come
+        self.refusal = ""  # why the last column that was asked for is not there
         self.page_mode = "surprisal"
         self.log_scale = False
         self.columns_event: c.ColumnsChanged | None = None
@@ -113,8 +115,9 @@ class CompareShown(QObject):
         if event is not None and len(columns) > 1:
             together = self.tr("stepped together") if event.mode == "same text" else self.tr("each its own text")
             words += [together, *([self.tr("same draw")] if event.same_draw else [])]
-        own = [state.info.memory_bytes for state in columns if not state.shared or state.shared == "the main page"]
-        sizes = " + ".join(size_text(size) for size in own)
+        # Weights that several columns share are in memory once.
+        own = {(s.info.path, s.info.device, s.info.dtype): s.info.memory_bytes for s in columns}
+        sizes = " + ".join(map(size_text, own.values()))
         w.status.show_columns(" · ".join(words) if columns else "", self.tr("{0} weights").format(sizes) if own else "")
 
     @Slot(int)
@@ -167,6 +170,7 @@ class CompareShown(QObject):
             self.dismiss(event.request)
             self._window.status.show_message(self.tr("Loading was cancelled."))
         else:
+            self.refusal = event.message
             self._loading(event.request).show_refused(event)
 
     def _loading(self, request: int) -> LoadingColumn:
@@ -182,6 +186,7 @@ class CompareShown(QObject):
         if event.run < self.run:
             return
         self.run, self.has_text = event.run, True
+        self.settled = False  # how the columns disagree here is told after it
         for place in event.columns:
             column = self._shown.columns.get(place.number)
             if column is not None:
@@ -196,6 +201,7 @@ class CompareShown(QObject):
         if event.run < self.run:
             return
         self._stretches[event.first :] = event.stretches
+        self.settled = event.missing == 0
         self._shown.disagreement.show_disagreement(event)
 
     def _on_run_state(self, event: c.CompareRunState) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Slot
 from PySide6.QtGui import QFocusEvent, QFont, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
@@ -13,6 +12,7 @@ from ntp_studio.core.compared import PlaceComparison
 from ntp_studio.core.types import TokenText
 from ntp_studio.ui.candidate_text import MINUS, Explanation, hex_bytes, number, percent
 from ntp_studio.ui.column_colors import column_color, letter
+from ntp_studio.ui.delta_bars_rows import DeltaRow, delta_rows, points_text
 from ntp_studio.ui.disagreement_ribbon_figures import BITS, NO_FIGURE, in_bits
 from ntp_studio.ui.hover_card import HoverCard
 from ntp_studio.ui.panel_labels import mono_like, scaled
@@ -27,48 +27,6 @@ _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.Te
 _CENTER = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextSingleLine)
 Columns = tuple[float, float, float]
 _KEYS = {Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End}
-
-
-@dataclass(frozen=True, slots=True)
-class DeltaRow:
-    """A token in the reference and in the other column: probabilities, None where a vocabulary has no such token, and
-    the difference of its log-probabilities in nats."""
-
-    token: TokenText
-    reference: float | None
-    other: float | None
-    delta_log: float | None
-    drawn: bool = False
-
-    @property
-    def points(self) -> float | None:
-        """Other less reference, in percentage points."""
-        if self.reference is None or self.other is None:
-            return None
-        return 100.0 * (self.other - self.reference)
-
-
-def delta_rows(comparison: PlaceComparison, pair: int, drawn: TokenText | None) -> tuple[DeltaRow, ...]:
-    """By the larger of the two probabilities. What neither vocabulary has is left out: it is another column's."""
-    rows = []
-    for each in comparison.tokens:
-        reference, other = each.probabilities[0], each.probabilities[pair + 1]
-        if reference is not None or other is not None:
-            rows.append(DeltaRow(each.token, reference, other, each.delta(pair + 1), each.token == drawn))
-    return tuple(sorted(rows, key=lambda row: -max(row.reference or 0.0, row.other or 0.0)))
-
-
-def points_text(points: float | None) -> str:
-    """`+1.8 pp`, `−0.03 pp`, `+<0.01 pp`; nothing that is not zero reads as zero."""
-    if points is None:
-        return NO_FIGURE
-    size = abs(points)
-    if size < 1e-9:
-        return "0 pp"
-    sign = "+" if points > 0 else MINUS
-    if size < 0.01:
-        return f"{sign}<0.01 pp"
-    return f"{sign}{size:.2f} pp" if round(size, 2) < 1 else f"{sign}{size:.1f} pp"
 
 
 class DeltaBars(QWidget):

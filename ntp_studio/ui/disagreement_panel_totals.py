@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from ntp_studio.core.compared import ColumnTotals, Totals
 from ntp_studio.ui.column_colors import column_color, letter, letter_color
-from ntp_studio.ui.disagreement_ribbon_figures import BITS, NO_FIGURE, figure, in_bits, share
+from ntp_studio.ui.disagreement_ribbon_figures import BITS, NO_FIGURE, figure, in_bits, infinity_meaning, share
 from ntp_studio.ui.panel_labels import mono_like, scaled
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
@@ -123,7 +123,8 @@ class TotalsTable(QWidget):
             ).format(column=name)
         if pair is None:
             return self.tr("No token has been compared yet.")
-        return self.tr(
+        infinite = math.isinf(pair.forward) or math.isinf(pair.backward)
+        words = self.tr(
             "Means over {tokens} tokens, over the whole vocabulary:\n"
             "KL(A‖{column}) {forward} · KL({column}‖A) {backward}\n"
             "JS {js} · overlap of the likeliest tokens {overlap}"
@@ -135,6 +136,7 @@ class TotalsTable(QWidget):
             js=in_bits(pair.jensen_shannon * BITS),
             overlap=share(pair.overlap),
         )
+        return f"{words}\n{infinity_meaning()}" if infinite else words
 
     # -- geometry and painting -----------------------------------------------------------------------------------------
 

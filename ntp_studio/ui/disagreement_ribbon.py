@@ -186,7 +186,7 @@ class DisagreementRibbon(QWidget):
         bars = self.bars()
         top = self._highest()
         signed = self._measure == "delta"
-        painter.paint_caption(p, width, self._unit(), self._right_caption(top))
+        painter.paint_caption(p, width, self._unit(), self._short_unit(), self._right_caption(top))
         prompt = [bar for bar in bars if bar.end <= self._prompt]
         if prompt:
             right = prompt[-1].x + prompt[-1].width
@@ -219,6 +219,9 @@ class DisagreementRibbon(QWidget):
         if not self._alike:
             return self.tr("stretches of equal text, bits")
         return self.tr("per token, bits")
+
+    def _short_unit(self) -> str:
+        return self._unit() if self._alike else self.tr("equal text, bits")
 
     def _right_caption(self, top: float) -> str:
         if self.missing:

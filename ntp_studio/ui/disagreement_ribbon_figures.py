@@ -121,6 +121,10 @@ def in_bits(value: float | None, digits: int = 2, signed: bool = False) -> str:
     return QCoreApplication.translate("Disagreement", "{figure} bits").format(figure=text)
 
 
+def infinity_meaning() -> str:
+    return QCoreApplication.translate("Disagreement", "∞: one allows a token that the other has cut")
+
+
 def share(value: float) -> str:
     return NO_FIGURE if math.isnan(value) else f"{100 * value:.0f} %"
 
@@ -170,6 +174,8 @@ def _lines(at: PairAt, pair: int) -> list[tuple[str, str]]:
     if found is not None and found.whole_vocabulary:
         for measure in MEASURES[:3]:
             lines.append((measure_name(measure, pair), in_bits(bits_of(at, measure))))
+        if math.isinf(bits_of(at, "forward")) or math.isinf(bits_of(at, "backward")):
+            lines.append(("", infinity_meaning()))
     if at.delta is not None and not math.isnan(at.delta):
         words = in_bits(at.delta * BITS, signed=True)
         if abs(at.delta * BITS) >= ROUNDING:

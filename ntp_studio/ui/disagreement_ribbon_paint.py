@@ -54,14 +54,13 @@ class RibbonPainter:
         flags = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap)
         p.drawText(QRectF(0, 2, width, self.height - 2), flags, sentence)
 
-    def paint_caption(self, p: QPainter, width: float, left: str, right: str) -> None:
+    def paint_caption(self, p: QPainter, width: float, left: str, short: str, right: str) -> None:
+        """`short` stands for `left` where both do not fit."""
         p.setFont(self.small)
         p.setPen(self.palette.color("muted"))
-        used = self.metrics.horizontalAdvance(left)
-        if right and used + self.metrics.horizontalAdvance(right) + 8 > width:
-            left = self.metrics.elidedText(
-                left, Qt.TextElideMode.ElideRight, max(width - self.metrics.horizontalAdvance(right) - 8, 0)
-            )
+        room = width - self.metrics.horizontalAdvance(right) - 8
+        if self.metrics.horizontalAdvance(left) > room:
+            left = self.metrics.elidedText(short, Qt.TextElideMode.ElideRight, max(room, 0))
         p.drawText(QRectF(0, 0, width, self.caption), _LEFT, left)
         p.drawText(QRectF(0, 0, width, self.caption), _RIGHT, right)
 
@@ -92,9 +91,13 @@ class RibbonPainter:
 
     def _mixed(self, color: QColor, share: float) -> QColor:
         """`color` mixed into the ground: one that shines through would take the painter a hundred times as long."""
-        ground = self.palette.color("surface").getRgb()[:3]
-        mixed = (round(share * a + (1 - share) * b) for a, b in zip(color.getRgb()[:3], ground, strict=True))
-        return QColor(*mixed)
+        ground = self.palette.color("surface")
+        pairs = (
+            (color.red(), ground.red()),
+            (color.green(), ground.green()),
+            (color.blue(), ground.blue()),
+        )
+        return QColor(*(round(share * a + (1 - share) * b) for a, b in pairs))
 
     def paint_line(self, p: QPainter, end: float, signed: bool) -> None:
         p.setPen(Qt.PenStyle.NoPen)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ntp_studio.core.compared import Divergence, PairAt, ScoredComparison, ScoredStretch
 
 BITS = 1 / math.log(2)  # in a nat
-SLICE = 2_000  # rows of one `fill`: some ten milliseconds
+SLICE = 500  # rows of one `fill`: some milliseconds
 MOST_JUMPS = 1_000
 NOTHING = 1e-9  # bits; closer to agreement than this is float rounding
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QMimeData, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -19,50 +18,18 @@ from PySide6.QtWidgets import (
 )
 
 from ntp_studio.ui.panel_labels import ElidedLabel, scaled
+from ntp_studio.ui.score_paper import MOST_BYTES, Paper, dropped_file
 from ntp_studio.ui.style import base_size, px, set_property
 from ntp_studio.ui.theme import Theme
 
-MOST_BYTES = 1_000_000
 NAME_LENGTH = 40
-LONGEST_LINE = 100_000  # characters; a text field takes long over more
 COUNT_MS = 120  # after a person stops typing
-
-
-def dropped_file(data: QMimeData) -> str | None:
-    """The one file that is carried, "" for several, None for none."""
-    files = [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
-    return files[0] if len(files) == 1 else "" if files else None
 
 
 def name_of(text: str) -> str:
     """What a pasted text is called: its first words, in quotation marks."""
     line = " ".join(text[: 4 * NAME_LENGTH].split())
     return f"“{line}”" if len(line) <= NAME_LENGTH else f"“{line[:NAME_LENGTH].rstrip()}…”"
-
-
-class Paper(QPlainTextEdit):
-    """Takes plain text, hands over files, and refuses at once what would be too long to work with."""
-
-    file_dropped = Signal(str)
-    too_long = Signal(int)  # bytes
-    line_too_long = Signal(int)  # characters
-
-    def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        return dropped_file(source) is not None or source.hasText()
-
-    def insertFromMimeData(self, source: QMimeData) -> None:
-        path = dropped_file(source)
-        if path is not None:
-            self.file_dropped.emit(path)
-            return
-        text = source.text()
-        if len(text) > MOST_BYTES or len(text.encode(errors="replace")) > MOST_BYTES:
-            self.too_long.emit(len(text.encode(errors="replace")))
-            return
-        if len(text) > LONGEST_LINE and max(map(len, text.splitlines())) > LONGEST_LINE:
-            self.line_too_long.emit(max(map(len, text.splitlines())))
-            return
-        self.insertPlainText(text)
 
 
 class ScoreInput(QFrame):

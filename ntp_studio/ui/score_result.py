@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from time import monotonic
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -20,6 +21,8 @@ from ntp_studio.ui.score_totals import ScoreTotals
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
+FILL_S = 0.006  # of looking through the text, before the window has its turn
+REFRESH_S = 0.1  # from one look of a growing ribbon to the next
 TOTALS_SHARE = 0.36  # of the height, at most
 
 
@@ -31,6 +34,7 @@ class ScoreResult(QWidget):
         self.setObjectName("score_result")
         self._theme = theme
         self._data = ScoreData(NOTHING_SCORED)
+        self._refreshed = 0.0  # when the ribbon was drawn
         self._worst: Rows | None = None  # rows to jump to, the worst first; None until asked for
         self._jumped = -1  # at which of them, -1 for none
         self.totals = ScoreTotals(theme, self)
@@ -140,10 +144,16 @@ class ScoreResult(QWidget):
     @Slot()
     def _fill_on(self) -> None:
         """A slice at a time, so that the window answers meanwhile."""
-        if self._data.filled or self._data.fill():
+        until = monotonic() + FILL_S
+        while not self._data.fill() and monotonic() < until:
+            pass
+        if self._data.filled:
             self._filler.stop()
             self._show_worst()
-        self.ribbon.refresh()
+            self.ribbon.refresh()
+        elif monotonic() > self._refreshed + REFRESH_S:
+            self._refreshed = monotonic()
+            self.ribbon.refresh()
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 

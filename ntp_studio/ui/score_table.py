@@ -2,180 +2,37 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRect, Qt, Signal, Slot
+from PySide6.QtCore import (
+    QItemSelectionModel,
+    QModelIndex,
+    Qt,
+    Signal,
+    Slot,
+)
 from PySide6.QtGui import (
-    QFont,
-    QFontMetrics,
     QGuiApplication,
-    QHelpEvent,
-    QKeyEvent,
-    QKeySequence,
-    QPainter,
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHBoxLayout,
-    QHeaderView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
-    QToolTip,
     QVBoxLayout,
     QWidget,
 )
 
-from ntp_studio.ui.panel_labels import mono_like
 from ntp_studio.ui.score_cells import FROZEN, WIDEST
 from ntp_studio.ui.score_data import Rows, ScoreData
-from ntp_studio.ui.score_header import GroupedHeader
 from ntp_studio.ui.score_model import ScoreModel
+from ntp_studio.ui.score_pane import Anchor, Pane, ScoreDelegate
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
 SAMPLE = 60  # rows by which widths are chosen
-HEATS = 48  # steps of the scale of colours
 LEAST_ROWS = 3
 MOST_COPIED = 20_000
 NUMBER, BYTE, TEXT = range(FROZEN)
-_MIDDLE = int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextSingleLine)
-_LEFT, _RIGHT = _MIDDLE | int(Qt.AlignmentFlag.AlignLeft), _MIDDLE | int(Qt.AlignmentFlag.AlignRight)
-
-
-class ScoreDelegate(QStyledItemDelegate):
-    """Paints cells by itself: hundreds are on view, and the style would ask for each of them seven times over."""
-
-    def __init__(self, theme: Theme, model: ScoreModel, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._model = model
-        self.restyle(theme, parent.font())
-
-    def restyle(self, theme: Theme, font: QFont) -> None:
-        """What every cell needs is made once."""
-        p = theme.palette
-        self.font = mono_like(font, 0.97)
-        self.metrics = QFontMetrics(self.font)
-        names = ("surface", "accent_soft", "sunken", "border", "accent", "muted", "text")
-        self._colors = {name: p.color(name) for name in names}
-        self._heats = [p.heat_color(i / HEATS) for i in range(HEATS + 1)]
-        self._pad, self._left, self._right = px(8), px(4), px(3)
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        look = self._model.look(index.row(), index.column())
-        colors, rect = self._colors, QRect(option.rect)
-        picked = bool(option.state & QStyle.StateFlag.State_Selected)
-        painter.fillRect(rect, colors["accent_soft" if picked else "surface"])
-        if look.heat is not None:
-            painter.fillRect(rect.adjusted(self._left, 1, -self._right, -2), self._heats[round(look.heat * HEATS)])
-        painter.setPen(colors["border" if picked else "sunken"])
-        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
-        if look.opens:
-            painter.setPen(colors["border"])
-            painter.drawLine(rect.topLeft(), rect.bottomLeft())
-        if picked and index.column() == NUMBER:
-            painter.fillRect(QRect(rect.x(), rect.y(), 3, rect.height()), colors["accent"])
-        if option.state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(colors["accent"])
-            painter.drawRect(rect.adjusted(1, 0, -1, -2))
-        painter.setFont(self.font)
-        painter.setPen(colors["muted" if look.muted else "text"])
-        inside = rect.adjusted(self._pad, 0, -self._pad, 0)
-        text = look.text
-        if len(text) > 6:
-            text = self.metrics.elidedText(text, Qt.TextElideMode.ElideRight, inside.width())
-        painter.drawText(inside, _RIGHT if look.right else _LEFT, text)
-
-    def helpEvent(
-        self,
-        event: QHelpEvent,
-        view: QAbstractItemView,
-        option: QStyleOptionViewItem,
-        index: QModelIndex | QPersistentModelIndex,
-    ) -> bool:
-        words = self._model.tip(index) if index.isValid() else ""
-        if words:  # a text is data: escaped, or Qt may read it as markup
-            lines = html.escape(words).replace("\n", "<br>")
-            QToolTip.showText(event.globalPos(), f"<qt>{lines}</qt>", view)
-        else:
-            QToolTip.hideText()
-        return True
-
-
-class Pane(QTableView):
-    """One half of the table, with the rows and the selection in common with the other."""
-
-    copy_requested = Signal()
-    sort_requested = Signal(int)
-
-    def __init__(self, theme: Theme, model: ScoreModel, delegate: ScoreDelegate, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.header = GroupedHeader(theme, self)
-        self.setHorizontalHeader(self.header)
-        self.setModel(model)
-        self.setItemDelegate(delegate)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setTabKeyNavigation(False)
-        self.setWordWrap(False)
-        self.setShowGrid(False)
-        self.setCornerButtonEnabled(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.header.sectionClicked.connect(self.sort_requested)
-
-    def event(self, event: QEvent) -> bool:
-        # ← and → choose a column here; elsewhere they are the window's.
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right)
-            and not event.modifiers() & Qt.KeyboardModifier.ControlModifier
-        ):
-            event.accept()
-            return True
-        return super().event(event)
-
-    def _come_over(self) -> None:
-        """The current cell may be one of the other half: the keys act on this one."""
-        current = self.currentIndex()
-        if current.isValid() and self.isColumnHidden(current.column()):
-            here = current.siblingAtColumn(max(self.columnAt(2), 0))
-            self.selectionModel().setCurrentIndex(here, QItemSelectionModel.SelectionFlag.NoUpdate)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = event.key()
-        moving = (
-            Qt.Key.Key_Up,
-            Qt.Key.Key_Down,
-            Qt.Key.Key_Left,
-            Qt.Key.Key_Right,
-            Qt.Key.Key_PageUp,
-            Qt.Key.Key_PageDown,
-            Qt.Key.Key_Home,
-            Qt.Key.Key_End,
-        )
-        if event.matches(QKeySequence.StandardKey.Copy):
-            self.copy_requested.emit()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._come_over()
-            if self.currentIndex().isValid():
-                self.sort_requested.emit(self.currentIndex().column())
-        elif key in moving or event.matches(QKeySequence.StandardKey.SelectAll):
-            self._come_over()
-            super().keyPressEvent(event)
-        else:
-            event.ignore()  # letters jump and step; Esc belongs to who is around
 
 
 class ScoreTable(QFrame):
@@ -191,8 +48,9 @@ class ScoreTable(QFrame):
         self._theme = theme
         self.model = ScoreModel(self)
         self._delegate = ScoreDelegate(theme, self.model, self)
-        self.left = Pane(theme, self.model, self._delegate, self)
-        self.right = Pane(theme, self.model, self._delegate, self)
+        self._anchor = Anchor()
+        self.left = Pane(theme, self.model, self._delegate, self._anchor, self)
+        self.right = Pane(theme, self.model, self._delegate, self._anchor, self)
         self.left.setObjectName("score_texts")
         self.left.setAccessibleName(self.tr("The scored text, a row for each token or stretch"))
         self.right.setObjectName("score_figures")
@@ -216,7 +74,7 @@ class ScoreTable(QFrame):
         self._line = QFrame(self)
         self._line.setFixedWidth(1)
         row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row.setContentsMargins(1, 1, 1, 1)
         row.setSpacing(0)
         texts = QVBoxLayout()
         texts.setSpacing(0)
@@ -288,6 +146,8 @@ class ScoreTable(QFrame):
 
     @Slot(QModelIndex, QModelIndex)
     def _current_changed(self, current: QModelIndex, previous: QModelIndex) -> None:
+        if not self._anchor.held:
+            self._anchor.row = current.row()
         if current.isValid():
             self.row_chosen.emit(self.model.row_at(current.row()))
 
@@ -312,9 +172,11 @@ class ScoreTable(QFrame):
         for pane in (self.left, self.right):
             pane.header.show_fields(self.model.fields, names)
             pane.header.show_sorted(*self.model.sorting)
+        self._fitting = True  # hiding is told as a resize
         for section in range(len(self.model.fields)):
             self.left.setColumnHidden(section, section >= FROZEN)
             self.right.setColumnHidden(section, section < FROZEN)
+        self._fitting = False
         self.arranged.emit()
 
     # -- widths --------------------------------------------------------------------------------------------------------
@@ -351,7 +213,7 @@ class ScoreTable(QFrame):
         if not self.model.data_.count or not columns:
             return
         others = self.left.columnWidth(NUMBER) + self.left.columnWidth(BYTE)
-        room = self.width() - others - self.right.verticalScrollBar().sizeHint().width() - 3
+        room = self.width() - others - self.right.verticalScrollBar().sizeHint().width() - 5  # borders
         least = min(self._widest_text, px(150))
         self._fitting = True
         if not self._dragged:
@@ -377,7 +239,7 @@ class ScoreTable(QFrame):
 
     @Slot(int, int, int)
     def _figure_resized(self, section: int, old: int, new: int) -> None:
-        if not self._fitting and old and new:  # neither hidden nor shown again
+        if not self._fitting:
             self._dragged = True
 
     @Slot()
@@ -398,7 +260,7 @@ class ScoreTable(QFrame):
         self._delegate.restyle(self._theme, self.font())
         row = self._delegate.metrics.height() + px(7)
         self.setStyleSheet(
-            f"#score_table {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; }}"
+            f"#score_table {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 4px; }}"
             f"QTableView {{ background: {p.surface}; border: none; }}"
             f"QHeaderView {{ background: {p.surface}; border: none; }}"
             f"QAbstractScrollArea::corner {{ background: {p.surface}; border: none; }}"

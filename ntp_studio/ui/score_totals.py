@@ -180,6 +180,8 @@ class ScoreTotals(QScrollArea):
             (self.tr("JS\nbits/token"), self.tr("Mean Jensen–Shannon divergence, bits per token")),
             (self.tr("same top-1\nof tokens"), self.tr("At how many tokens both found the same one the likeliest")),
         )
+        if not any(totals is not None for totals in scored.totals):
+            headings = (("", ""),) * len(headings)  # sentences alone stand below
         pairs = (self._pair(i, totals) for i, totals in enumerate(scored.totals, 1))
         self.pairs.show_lines(headings, tuple(pairs), names=False)
         self.pairs.setVisible(bool(scored.totals))

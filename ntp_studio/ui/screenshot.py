@@ -43,7 +43,9 @@ def take(options: argparse.Namespace) -> int:
     try:
         window.resize(*options.size)
         window.show()
-        if options.model or options.file:
+        if len(options.model or ()) > 1:
+            _compare(app, controller, options)
+        elif options.model or options.file:
             saved_text = not controller.state.loading  # its prompt comes with it, and its model is opened by the way
             _wait(app, lambda: not controller.state.loading or bool(trouble()))
             if options.prompt is not None or saved_text:
@@ -68,6 +70,28 @@ def take(options: argparse.Namespace) -> int:
     finally:
         window.studio.shutdown()  # type: ignore[attr-defined]
     return 0
+
+
+def _compare(app: QApplication, controller: Controller, options: argparse.Namespace) -> None:
+    """Several models: the page on which they are compared. Raises ScreenshotFailed."""
+    window, shown = controller.window, controller.comparison.shown
+
+    def trouble() -> str:
+        return window.notice.text() or shown.refusal
+
+    def there() -> bool:
+        page = shown.page
+        complete = page is not None and len(page.columns) == len(options.model)
+        return bool(trouble()) or (complete and (shown.has_text or options.prompt is None))
+
+    _wait(app, there)
+    if shown.has_text:
+        for _ in range(options.steps):
+            controller.comparison.step()
+            _wait(app, lambda: shown.waiting == 0 or bool(trouble()))
+        _wait(app, lambda: shown.settled or bool(trouble()))
+    if trouble():
+        raise ScreenshotFailed(trouble())
 
 
 class _Heard:

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from ntp_studio import compare_messages as c
 from ntp_studio import messages as m
 from ntp_studio.core.types import PageToken
 from ntp_studio.ui.bridge import MANY, Bridge, thinned
@@ -114,3 +115,27 @@ def test_only_what_later_events_make_needless_is_left_out() -> None:
         last,
         m.Trouble("x"),
     ]
+
+
+def shown(node: int, *, whole: bool = False, run: int = 1) -> c.PlaceShown:
+    """Two columns after token `node`; the second one's whole text is told where it says so."""
+    token = grown(node).appended
+    assert token is not None
+    frame = replace(FRAME, node=node)
+    columns = (
+        c.ColumnPlace(0, frame, None, (token,), node, 0),
+        c.ColumnPlace(1, frame, (token,) * 3 if whole else None, () if whole else (token,), node, 0),
+    )
+    return c.PlaceShown(run, node, columns, None, None)
+
+
+def test_a_comparison_keeps_every_token_and_only_the_last_figures() -> None:
+    events: list[m.Event] = [shown(1), shown(2, whole=True), shown(3), shown(4, run=2)]
+    kept = thinned(events)
+    assert [event.step for event in kept if isinstance(event, c.PlaceShown)] == [1, 2, 3, 4], "each answers a move"
+    first, second, third, other = (event for event in kept if isinstance(event, c.PlaceShown))
+    assert [place.frame for place in (*first.columns, *second.columns)] == [third.columns[0].frame] * 4
+    assert [len(place.appended) for place in first.columns] == [1, 0], "the second one's whole text follows"
+    assert second.columns[1].path is not None
+    assert [len(place.appended) for place in third.columns] == [1, 1]
+    assert other == events[-1], "another text has its own figures"

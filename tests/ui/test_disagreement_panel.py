@@ -188,6 +188,12 @@ def test_a_signed_measure_has_the_colour_of_the_column_that_expected_the_text_mo
     assert column_color(LIGHT, 0).name() in colors(image, two, 3)
 
 
+def test_the_unit_gives_way_where_the_column_is_narrow(panel: DisagreementPanel) -> None:
+    panel.show_columns(columns((True, False)))
+    assert ribbon(panel)._unit() == "stretches of equal text, bits"
+    assert ribbon(panel)._short_unit() == "equal text, bits"
+
+
 def test_what_is_still_being_read_is_hatched_and_counted(panel: DisagreementPanel) -> None:
     panel.show_columns(columns())
     some = stretches([PairAt(None)], [at_bits(0.5)], [PairAt(None)], [PairAt(None)])
@@ -315,6 +321,12 @@ def test_totals(two: DisagreementPanel) -> None:
     edges = totals._edges()
     y = totals._small_height + 1.5 * totals._row_height
     assert [totals.place_at(QPoint(round(edge) - 1, round(y))) for edge in edges] == [(1, c) for c in range(4)]
+
+
+def test_an_infinite_total_says_why(two: DisagreementPanel) -> None:
+    two.show_disagreement(told((), first=7, at=7, pairs=(Totals(20, 15, 0.7, math.inf, NAT, NAT / 2),)))
+    assert two.disagreement.totals.cells(1)[2] == "∞"
+    assert "the other has cut" in two.disagreement.totals.tip(1, 2)
 
 
 def test_totals_without_figures_are_dashes(panel: DisagreementPanel) -> None:
@@ -453,6 +465,8 @@ def test_same_draw(two: DisagreementPanel, qtbot: QtBot) -> None:
 def test_what_the_same_draw_means_now(two: DisagreementPanel) -> None:
     luck = two.lockstep.luck
     assert luck.text == "same draw · same noise per token"
+    two.show_place(place(None, u=0.57))
+    assert luck.text.endswith("u = 0.570"), "whatever falls is what is told"
     two.show_columns(columns((True, False), run=2))
     two.show_place(place(None, run=2, u=0.57))
     assert luck.text == "same draw · same dart position u = 0.570"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PySide6.QtWidgets import QApplication
 
 from ntp_studio.core.compared import PairAt, Stretch
-from ntp_studio.ui.delta_bars import delta_rows, points_text
+from ntp_studio.ui.delta_bars_rows import delta_rows, points_text
 from ntp_studio.ui.disagreement_ribbon_bars import Spacing, bar_of, place_bars
 from ntp_studio.ui.disagreement_ribbon_figures import (
     Walk,
@@ -190,6 +190,13 @@ def test_the_card_says_why_there_is_no_figure(qapp: QApplication) -> None:
     assert ("KL, JS", "none: the vocabularies are unequal") in words.lines
     assert "−1.00 bits (A expected it more)" in words.plain()
     assert "The worst of 3 here" in words.hint
+
+
+def test_the_card_says_why_a_figure_is_infinite(qapp: QApplication) -> None:
+    words = explain(of_bits(math.inf)[0], 0, of=1, reading=False, alike=True)
+    assert dict(words.lines)["KL(A‖B)"] == "∞ bits"
+    assert "the other has cut" in words.plain()
+    assert "the other has cut" not in explain(of_bits(1.0)[0], 0, of=1, reading=False, alike=True).plain()
 
 
 # -- rows of Δ probability ---------------------------------------------------------------------------------------------

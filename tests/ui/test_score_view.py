@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QKeyEvent
@@ -23,7 +24,7 @@ from pytestqt.qtbot import QtBot
 from ntp_studio import compare_messages as c
 from ntp_studio.core.compared import ScoredComparison
 from ntp_studio.ui.score_data import ScoreData
-from ntp_studio.ui.score_input import MOST_BYTES, Paper
+from ntp_studio.ui.score_paper import MOST_BYTES, Paper
 from ntp_studio.ui.score_ribbon import ScoreRibbon
 from ntp_studio.ui.score_view import ScoreView
 from ntp_studio.ui.shades import luminance
@@ -286,7 +287,7 @@ def test_figures_of_columns_that_changed_say_whose_they_are(view: ScoreView) -> 
 
 def test_columns_that_changed_while_the_text_was_scored_are_told_of(view: ScoreView) -> None:
     view.show_scoring(c.Scoring(0, 10))
-    view.show_columns(changed(*NAMES[:3]))
+    view.show_columns(changed(*NAMES[:2], first=7))
     show(view)
     assert part(view, "score_stale", QLabel).isVisible()
 
@@ -474,7 +475,7 @@ def test_a_bar_of_the_ribbon_is_the_largest_of_its_rows(theme: Theme, qtbot: QtB
     row = int(data.worst(np.arange(1_000))[0])
     bar = max(range(len(ribbon.peaks)), key=lambda i: -1.0 if math.isnan(ribbon.peaks[i]) else ribbon.peaks[i])
     with qtbot.waitSignal(ribbon.row_clicked) as heard:
-        x = round(ribbon._x(bar) + ribbon._pitch() / 2)
+        x = int(ribbon._x(bar) + ribbon._pitch() / 2)
         qtbot.mouseClick(ribbon, Qt.MouseButton.LeftButton, pos=QPoint(x, 30))
     assert heard.args == [row]
 
@@ -527,7 +528,7 @@ def test_a_tool_tip_of_a_token_is_no_markup(view: ScoreView, monkeypatch: pytest
     from PySide6.QtWidgets import QStyleOptionViewItem
 
     told: list[str] = []
-    monkeypatch.setattr("ntp_studio.ui.score_table.QToolTip.showText", lambda at, words, widget: told.append(words))
+    monkeypatch.setattr("ntp_studio.ui.score_pane.QToolTip.showText", lambda at, words, widget: told.append(words))
     show(view)
     table = view.result.table
     row = next(i for i, each in enumerate(table.model.data_.rows) if each.text == "<b>")
