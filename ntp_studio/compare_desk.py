@@ -17,7 +17,7 @@ from ntp_studio.cancellation import READING, Cancellation
 from ntp_studio.columns import Playing
 from ntp_studio.compare_opening import ColumnOpener, inside
 from ntp_studio.compare_scoring import Scorer
-from ntp_studio.compare_telling import Telling
+from ntp_studio.compare_telling import MOST_PLACES, Telling
 from ntp_studio.core.types import (
     DEFAULT_SEED,
     Cancelled,
@@ -129,9 +129,10 @@ class CompareDesk:
         decoding = self._decoding if self._lockstep is None else self._lockstep.leader.decoding
         session = Session(model, seed=self._seed, decoding=decoding, top=self._top)
         session.pictures = self._pictures
+        self._opener.tell_series(model)
         if self._lockstep is None:
             lockstep = Lockstep([session], mode=self._mode, same_draw=self._same_draw, seed=self._seed)
-            self._lockstep, self._disagreement = lockstep, Disagreement(lockstep)
+            self._lockstep, self._disagreement = lockstep, Disagreement(lockstep, top=MOST_PLACES)
             self._show_columns(request)
             if self._prompt is not None:
                 self._read(lockstep, self._prompt)
@@ -156,6 +157,8 @@ class CompareDesk:
         self._pause()
         self._frames = None
         model = lockstep.remove(index).model
+        if self._disagreement is not None:
+            self._disagreement.let_go()  # of what it was reading with this model
         model.release()
         self._show_columns()
         self._show(whole=True)
@@ -168,6 +171,8 @@ class CompareDesk:
         """Give back what the columns hold."""
         self._pause()
         models = self._models()
+        if self._disagreement is not None:
+            self._disagreement.let_go()
         self._lockstep = self._disagreement = self._frames = None
         self._scorer.forget()
         for model in models:

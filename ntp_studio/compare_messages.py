@@ -307,6 +307,15 @@ class NeedTold(CompareEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesFound(CompareEvent):
+    """A column's model is one snapshot of a training; (step, path) of all of them. None stands for a result of which
+    nothing tells the step."""
+
+    name: str
+    snapshots: tuple[tuple[int | None, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnPlace:
     """A column at the place on view.
 

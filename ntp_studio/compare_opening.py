@@ -54,6 +54,14 @@ class ColumnOpener:
         except StudioError as error:
             self._emit(c.NeedTold(command.request, command.path, (), str(error)))
 
+    def tell_series(self, model: LanguageModel) -> None:
+        """Which other snapshots there are of this model's training: they are what it may be compared with."""
+        from ntp_studio.core import snapshots
+
+        series = snapshots.find(model.info.path)
+        if series is not None:
+            self._emit(c.SeriesFound(series.name, tuple((each.step, each.path) for each in series.snapshots)))
+
     def _open(self, command: c.AddColumn, number: int) -> LanguageModel:
         from ntp_studio.core import checkpoints
         from ntp_studio.core.lockstep import MOST_COLUMNS

@@ -32,9 +32,10 @@ class ByteSpan:
     tokens: tuple[tuple[int, int], ...]
 
 
-def spans(columns: Sequence[Sequence[int]], text: bytes) -> list[ByteSpan]:
+def spans(columns: Sequence[Sequence[int]], text: bytes, *, characters: bool = True) -> list[ByteSpan]:
     """The smallest stretches of whole characters that are whole in every column; `columns[c]` are the ends of column
-    c's tokens in `text`, ascending.
+    c's tokens in `text`, ascending. Without `characters`, a stretch may end within one: where all have the same
+    vocabulary, every token is a stretch.
 
     A token without bytes belongs to the stretch that it follows, and at the beginning of the text to none. What lies
     behind the last place where all meet (a column that is ahead, or waits) belongs to none either.
@@ -47,7 +48,7 @@ def spans(columns: Sequence[Sequence[int]], text: bytes) -> list[ByteSpan]:
     found = []
     begin = 0
     for end in sorted(meeting):
-        inside = end < len(text) and text[end] & 0b1100_0000 == 0b1000_0000  # of a character
+        inside = characters and end < len(text) and text[end] & 0b1100_0000 == 0b1000_0000  # of a character
         if end > 0 and not inside:
             found.append(
                 ByteSpan(begin, end, tuple((bisect_right(ends, begin), bisect_right(ends, end)) for ends in columns))

@@ -161,6 +161,7 @@ class Disagreement:
         self._lines: dict[int, _Line] = {}  # by column number
         self._row: list[_Line] = []  # the same in the columns' order
         self._alike: list[bool] = []
+        self._characters = False  # whether stretches are of whole characters
         self._same: list[int] = []  # how many tokens each line has in common with the reference's from the beginning
         self._prompt = b""
         self._prompt_spans: list[ByteSpan] = []
@@ -269,7 +270,10 @@ class Disagreement:
         ends = [line.prompt_ends for line in self._row]
         found = [each for each in ends if each is not None]
         self._prompt = self._lockstep.prompt[0].encode("utf-8", "replace") if len(found) == len(ends) else b""
-        self._prompt_spans = spans(found, self._prompt) if len(found) == len(ends) else []
+        # With one vocabulary for all, every token is compared, also one that holds only a part of a character.
+        self._characters = not all(self._alike)
+        known = len(found) == len(ends)
+        self._prompt_spans = spans(found, self._prompt, characters=self._characters) if known else []
         self._cut(0)
 
     def _told_alike(self) -> int:
@@ -302,7 +306,8 @@ class Disagreement:
             last = self._stretches[count - 1]
             end = last.end - base
             unchanged = all(tokens[1] <= line.changed for tokens, line in zip(last.tokens, self._row, strict=True))
-            whole = end == self._bound or (end < self._bound and not _goes_on(text[end]))
+            within = self._characters and end < self._bound and _goes_on(text[end])
+            whole = end <= self._bound and not within
             if unchanged and (last.in_prompt or whole):
                 break
             count -= 1
@@ -328,7 +333,7 @@ class Disagreement:
             for line, first in zip(self._row, firsts, strict=True)
         ]
         text = bytes(self._row[0].raw[begin : self._bound])
-        for span in spans(ends, text):
+        for span in spans(ends, text, characters=self._characters):
             tokens = tuple(
                 (first + line.prompt + a, first + line.prompt + b)
                 for line, first, (a, b) in zip(self._row, firsts, span.tokens, strict=True)

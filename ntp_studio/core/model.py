@@ -198,9 +198,10 @@ class LanguageModel:
                 raise Cancelled("Reading the prompt was cancelled.")
             end = min(position + CHUNK, len(ids)) if self._keeps_cache else len(ids)
             with _failures(self):
-                output = self._forward(ids[position:end], all_logits=score_from is not None and end >= score_from)
+                all_logits = score_from is not None and end >= score_from
+                # Nobody but the rows may hold the logits: releasing these is to give their memory back.
+                rows = Rows(self._forward(ids[position:end], all_logits=all_logits), self, position, end - position)
                 self._cached.extend(ids[position:end])
-                rows = Rows(output, self, position, end - position)
             yield position, rows
             position = end
             if progress is not None and len(ids) - keep > CHUNK:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from types import FrameType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ntp_studio.core.types import StudioError, TokenText
 
@@ -237,15 +238,22 @@ class CharacterTokens(Tokens):
         return None if character is None else (character.encode("utf-8"), False)
 
 
+_compared: WeakKeyDictionary[Tokens, WeakKeyDictionary[Tokens, bool]] = WeakKeyDictionary()
+
+
 def same_vocabulary(one: Tokens, other: Tokens) -> bool:
     """Whether the same id is the same token in both, so that a text of one can be read by the other's model."""
     if one is other:
         return True
     if one.vocab_size != other.vocab_size:
         return False
-    if isinstance(one, HuggingFaceTokens) and isinstance(other, HuggingFaceTokens):
-        return bool(one.tokenizer.get_vocab() == other.tokenizer.get_vocab())
-    return all(one.token(i) == other.token(i) for i in range(one.vocab_size))
+    known = _compared.setdefault(one, WeakKeyDictionary())
+    if other not in known:  # asked at every step of a comparison
+        if isinstance(one, HuggingFaceTokens) and isinstance(other, HuggingFaceTokens):
+            known[other] = bool(one.tokenizer.get_vocab() == other.tokenizer.get_vocab())
+        else:
+            known[other] = all(one.token(i) == other.token(i) for i in range(one.vocab_size))
+    return known[other]
 
 
 def _decoder_kinds(tokenizer: Any) -> set[str]:

@@ -11,12 +11,13 @@ from PySide6.QtCore import QObject, Slot
 
 from ntp_studio import compare_messages as c
 from ntp_studio import messages as m
-from ntp_studio.core.types import DEFAULT_SEED, DecodingSettings
+from ntp_studio.core.types import DEFAULT_SEED, DecodingSettings, StudioError
 from ntp_studio.engine import Engine
 from ntp_studio.ui.actions import COMPARE
 from ntp_studio.ui.compare_shown import CompareShown
 from ntp_studio.ui.main_window import MainWindow
 from ntp_studio.ui.presenter import Presenter, State
+from ntp_studio.ui.preset_controller import preset_settings
 from ntp_studio.ui.routing import Router
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class CompareController(QObject):
         window.commands["log_scale"].toggled.connect(self._log_toggled)
         window.toolbar.seed_chosen.connect(self._seed_chosen)
         window.toolbar.speed_chosen.connect(self._speed_chosen)
+        window.toolbar.preset_chosen.connect(self._preset_chosen)
         router.add(
             COMPARE,
             {
@@ -114,8 +116,9 @@ class CompareController(QObject):
             if self.state.frame is not None:
                 w.status.show_frame(self.state.frame)
             w.toolbar.set_seed(self.state.settings.seed)
-            w.pages.setCurrentIndex(0)
-            w.text.setFocus()
+            if w.comparing:  # else another page has come to the front already
+                w.pages.setCurrentIndex(0)
+                w.text.setFocus()
         self.presenter.show_ready()
 
     @Slot(bool)
@@ -131,6 +134,7 @@ class CompareController(QObject):
             self.window.pages.addWidget(page)
             self.shown.page = page
             page.tabs.chosen.connect(self._mode_chosen)
+            page.view_changed.connect(self.settle)
             page.score_button.clicked.connect(self._score_clicked)
             page.prompt_submitted.connect(self._prompt_submitted)
             page.prompt_edited.connect(self._prompt_edited)
@@ -184,8 +188,10 @@ class CompareController(QObject):
         if page is None or not self.window.comparing:
             return
         ready = self.shown.has_text and not page.editing and not page.scoring
-        for action in ("step", "back", "forward", "go_to_end", "play", "restart", "next_worst", "previous_worst"):
+        for action in ("step", "back", "forward", "go_to_end", "play", "restart"):
             commands[action].setEnabled(ready)
+        for action in ("next_worst", "previous_worst"):
+            commands[action].setEnabled(ready or page.scoring)
         for action in ("select_next", "select_previous", "force_selected"):
             commands[action].setEnabled(ready)
         for action in ("new_seed", "faster", "slower", "log_scale"):
@@ -378,12 +384,12 @@ class CompareController(QObject):
     @Slot()
     def _next_worst(self) -> None:
         if self.page is not None:
-            self.page.disagreement.next_worst()
+            (self.page.score if self.page.scoring else self.page.disagreement).next_worst()
 
     @Slot()
     def _previous_worst(self) -> None:
         if self.page is not None:
-            self.page.disagreement.previous_worst()
+            (self.page.score if self.page.scoring else self.page.disagreement).previous_worst()
 
     def _leading(self) -> CompareColumn | None:
         return next(iter(self.page.columns.values()), None) if self.page is not None else None
@@ -409,13 +415,11 @@ class CompareController(QObject):
     def _edit_prompt(self) -> None:
         if self.page is not None:
             self.page.edit_prompt()
-            self.settle()
 
     @Slot(str, bool)
     def _prompt_submitted(self, text: str, chat: bool) -> None:
         self._asked()
         self.engine.send(c.SetSharedPrompt(text, chat))
-        self.settle()
 
     @Slot(str, bool)
     def _prompt_edited(self, text: str, chat: bool) -> None:
@@ -464,6 +468,20 @@ class CompareController(QObject):
     def _pictures_wanted(self, on: bool) -> None:
         self.engine.send(c.ShowColumnPictures(on))
 
+    @Slot(str)
+    def _preset_chosen(self, preset_id: str) -> None:
+        """For the column whose decoding is on view, or for all while they are linked."""
+        if self.page is None or not self.window.comparing:
+            return
+        drawer = self.page.drawer
+        try:
+            wanted = preset_settings(preset_id, drawer.panel.settings(), self.state.settings.presets)
+        except StudioError as error:
+            self.window.notice.show_text(str(error))
+            return
+        self._asked()
+        self._decoding_changed(wanted, -1 if drawer.linked else drawer.number)
+
     @Slot(object, int)
     def _decoding_changed(self, decoding: DecodingSettings, number: int) -> None:
         self.engine.send(c.SetColumnDecoding(decoding, None if number < 0 else number))
@@ -486,13 +504,11 @@ class CompareController(QObject):
     def _score_toggled(self) -> None:
         if self.page is not None:
             (self.page.show_columns if self.page.scoring else self.page.show_score)()
-            self.settle()
 
     @Slot()
     def _close_score(self) -> None:
         if self.page is not None:
             self.page.show_columns()
-            self.settle()
 
     @Slot(str, str)
     def _score(self, text: str, name: str) -> None:

@@ -91,6 +91,7 @@ class Invitation(QFrame):
 class ComparePage(QWidget):
     prompt_submitted = Signal(str, bool)
     prompt_edited = Signal(str, bool)
+    view_changed = Signal(int)  # the columns, the prompt editor or the scored text is in front now
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -153,6 +154,7 @@ class ComparePage(QWidget):
         self._views = QStackedWidget(self)
         for view in (self._columns_view, self.editor, self.score):
             self._views.addWidget(view)
+        self._views.currentChanged.connect(self.view_changed)
         self._views.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         middle = QVBoxLayout()
         middle.setContentsMargins(12, 12, 12, 12)
@@ -162,7 +164,10 @@ class ComparePage(QWidget):
         page.setSpacing(0)
         page.addWidget(self.drawer)
         page.addLayout(middle, 1)
-        page.addWidget(self.disagreement)
+        right = QVBoxLayout()
+        right.setContentsMargins(0, 12, 12, 12)
+        right.addWidget(self.disagreement)
+        page.addLayout(right)
 
     # -- which view is in front ----------------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ class Controller(QObject):
         self.presets.decoding_chosen.connect(self.set_decoding)
         self.sessions = SessionController(window, engine, self.presenter)
         self.sessions.opened.connect(self._show_opened)
-        self.sessions.model_dropped.connect(self.open_model)
+        self.sessions.model_dropped.connect(self._open_asked)
         self._last_change = ""  # what was changed last, so that a drag is one change
         self.training.open_requested.connect(self.open_model)
         self._keys: KeysDialog | None = None
@@ -102,7 +102,7 @@ class Controller(QObject):
             PANEL_ACTIONS["timeline"]: self._timeline_toggled,
         }.items():
             commands[action].toggled.connect(toggled)
-        w.toolbar.open_requested.connect(self.open_model)
+        w.toolbar.open_requested.connect(self._open_asked)
         w.toolbar.device_chosen.connect(self._device_chosen)
         w.toolbar.dtype_chosen.connect(self._dtype_chosen)
         w.toolbar.seed_chosen.connect(self._seed_chosen)
@@ -122,6 +122,14 @@ class Controller(QObject):
         w.next.table_view_changed.connect(commands["table_view"].setChecked)
         w.dropped.connect(self.sessions.take_dropped)
         self.presenter.tokens_wanted.connect(self._prompt_edited)
+
+    @Slot(str)
+    def _open_asked(self, path: str) -> None:
+        """A person has named a model: for the page in front."""
+        if self.window.comparing:
+            self.comparison.add(path, self.state.settings.device, self.state.settings.dtype)
+        else:
+            self.open_model(path)
 
     @Slot(str)
     def open_model(self, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,20 @@ from ntp_studio.ui.preset_menu import OWN, own_summary, preset_of
 
 UNDO_KEPT = 20
 SUFFIX = ".json"
+
+
+def preset_settings(
+    preset_id: str, present: DecodingSettings, own: Sequence[tuple[str, DecodingSettings]]
+) -> DecodingSettings:
+    """The settings of a preset, of the program's or of a person's `own`. One of the program's says nothing of how a
+    token is drawn, race or dart: that stays as at `present`. Raises StudioError: it was edited by hand and is wrong."""
+    if preset_id.startswith(OWN):
+        wanted = dict(own)[preset_id.removeprefix(OWN)]
+        Chain.of(wanted)
+        return wanted
+    wanted = PRESETS[preset_id].settings
+    method = present.method if wanted.method == "race" and present.method == "dart" else wanted.method
+    return replace(wanted, method=method, needle=present.needle)
 
 
 class PresetController(QObject):
@@ -65,20 +80,16 @@ class PresetController(QObject):
 
     @Slot(str)
     def choose(self, preset_id: str) -> None:
-        """Use a preset from now on. One of the program's says nothing of how a token is drawn, race or dart."""
+        """Use a preset at the main page from now on."""
+        if not self._window.inspecting:
+            return
         present = self._state.settings.decoding
-        if preset_id.startswith(OWN):
-            wanted = dict(self._state.settings.presets)[preset_id.removeprefix(OWN)]
-            try:
-                Chain.of(wanted)  # the settings file may have been edited by hand
-            except StudioError as error:
-                self._window.notice.show_text(str(error))
-                self.show(present)
-                return
-        else:
-            wanted = PRESETS[preset_id].settings
-            method = present.method if wanted.method == "race" and present.method == "dart" else wanted.method
-            wanted = replace(wanted, method=method, needle=present.needle)
+        try:
+            wanted = preset_settings(preset_id, present, self._state.settings.presets)
+        except StudioError as error:
+            self._window.notice.show_text(str(error))
+            self.show(present)
+            return
         self._window.notice.clear()
         self._window.status.clear_message()
         self.remember(present)

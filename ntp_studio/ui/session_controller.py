@@ -136,7 +136,8 @@ class SessionController(QObject):
     def _on_opened(self, event: m.SessionOpened) -> None:
         self._path, self._asked = event.path, ""
         if not self._window.inspecting:
-            self._window.commands["train"].setChecked(False)  # which brings the columns to the front
+            for page in ("train", "compare"):
+                self._window.commands[page].setChecked(False)  # which brings the main page to the front
         self._window.status.show_message(self.tr("Going on with {0}").format(Path(event.path).name))
         self.opened.emit(event)
 

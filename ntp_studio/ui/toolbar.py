@@ -184,9 +184,9 @@ class Toolbar(QWidget):
         return self._add
 
     def enable_draw(self, on: bool) -> None:
-        """Whether seed and speed can be changed."""
-        self._seed.setEnabled(on)
-        self._speed_button.setEnabled(on)
+        """Whether seed, speed and presets can be chosen."""
+        for part in (self._seed, self._speed_button, self._presets):
+            part.setEnabled(on)
 
     def show_page(self, page: str) -> None:
         """On the compare page every column names its own model, and the button of the one model makes way."""

@@ -512,6 +512,253 @@ def test_decoding_is_linked_or_separate_and_a_bad_number_changes_nothing() -> No
     assert all(c.decoding == hot for c in columns.columns)
 
 
+# -- looking
+
+
+def whole_state(columns: Lockstep) -> list[object]:
+    """Everything that what is done next depends on."""
+    state: list[object] = [columns._at, columns._marks, columns.steps, columns.mode]
+    for column in columns.columns:
+        tree = column.session.tree
+        state.append([(node.id, node.token_id, node.seeded, node.luck, node.score) for node in tree.line])
+        state.append((tree.place, tree.here.id, len(tree.nodes), column.firm, column.trouble))
+    return state
+
+
+@pytest.mark.parametrize("same_draw", [True, False])
+def test_a_place_that_is_looked_at_shows_what_the_models_give_there(same_draw: bool) -> None:
+    columns = lockstep(*alike(2), prompt="the cat sat on the mat", same_draw=same_draw)
+    columns.force_text(" and the dog ran over the hill")
+    columns.step()
+    prompt, line = len(columns.leader.session.tree.prompt), list(columns.leader.session.tree.ids)
+    for count in (1, 3, prompt + 2):
+        columns.look_at([count, count])
+        assert columns.looking
+        frames = columns.frames()
+        assert [frame.context_length for frame in frames] == [count, count]
+        assert [frame.step for frame in frames] == [0 if count < prompt else count - prompt + 1] * 2
+        assert columns.steps == (count - prompt if count < prompt else 0)
+        assert columns.together
+        for i, frame in enumerate(frames):
+            logits = make.logits(columns.columns[i].session.model, line[:count])[-1]
+            top = frame.candidates[0]
+            assert top.token.id == int(logits.argmax())
+            assert top.logprob == pytest.approx(float(logits.log_softmax(-1).max()), abs=1e-3)
+        if same_draw:
+            assert len({(f.draw.seed, f.draw.position) for f in frames}) == 1
+            assert frames[0].draw.position == max(0, count - prompt)
+        place = columns.compare(frames)
+        assert place is not None
+        assert place.pairs[0].forward is not None
+    columns.look_at([4, 3])
+    assert not columns.together, "these are not one place"
+    assert columns.compare() is None
+
+
+def test_looking_inside_the_prompt_in_other_vocabularies() -> None:
+    columns = lockstep(*unlike(), prompt="the cat sat")
+    counts = []
+    for column in columns.columns:  # after "the"
+        tokens = column.session.model.tokens
+        ids = column.session.prompt_token_ids
+        counts.append(
+            next(n for n in range(1, len(ids)) if tokens.text([i for i in ids[:n] if i != 1]).strip(" ") == "the")
+        )
+    columns.look_at(counts)
+    assert columns.together
+    assert {frame.draw.method for frame in columns.frames()} == {"dart"}
+    assert columns.compare() is not None
+    columns.look_at([counts[0], *[len(c.session.tree.prompt) for c in columns.columns[1:]]])
+    assert not columns.together
+
+
+def test_nothing_goes_on_from_a_place_that_is_only_looked_at() -> None:
+    columns = lockstep(*alike(2), prompt="the cat sat on the mat")
+    columns.step()
+    before = whole_state(columns)
+    columns.look_at([2, 2])
+    columns.frames()
+    for doing in (columns.step, lambda: columns.force(0, 300), lambda: columns.force_text("a")):
+        with pytest.raises(StudioError, match="only looked at"):
+            doing()
+    columns.look_at([3, 3])
+    assert columns.looking
+    assert columns.go_to_end()
+    assert not columns.looking
+    assert whole_state(columns) == before
+    assert not columns.go_to_end(), "the columns are there"
+    columns.step()
+
+
+def test_a_place_that_steps_led_to_is_gone_to() -> None:
+    columns, other = lockstep(*alike(2), seed=8), lockstep(*alike(2), seed=8)
+    for each in (columns, other):
+        for _ in range(4):
+            each.step()
+        each.force_text(" the cat")
+    prompt = len(columns.leader.session.tree.prompt)
+    columns.look_at([2, 2])
+    columns.look_at([prompt + 2, prompt + 2])
+    assert not columns.looking
+    assert columns.steps == 2
+    for _ in range(3):
+        other.back()
+    assert whole_state(columns) == whole_state(other)
+    for each in (columns, other):
+        each.force_text("zz")
+        each.step()
+    assert whole_state(columns) == whole_state(other)
+    columns.look_at([prompt, prompt])
+    assert not columns.looking
+    assert columns.steps == 0
+
+
+def test_back_and_forward_lead_to_the_nearest_step() -> None:
+    columns = lockstep(*unlike(), prompt="the cat sat on the mat")
+    for text in (" the cat sat", " on the mat", " and ran"):
+        columns.force_text(text)
+    places = [[mark.places[c.number] for c in columns.columns] for mark in columns._marks]
+
+    def between(after: int) -> list[int]:
+        """After the first word of that step."""
+        columns.go_to_end()
+        for _ in range(3 - after):
+            columns.back()
+        texts = []
+        for column in columns.columns:
+            line, tokens = column.session.tree.line, column.session.model.tokens
+            n = column.session.place
+            told_so_far = b""
+            while told_so_far not in (b" the", b" on", b" and"):
+                told_so_far += tokens.token(line[n].token_id).bytes
+                n += 1
+            texts.append(n)
+        columns.go_to_end()
+        return texts
+
+    for after in (0, 1, 2):
+        counts = between(after)
+        columns.look_at(counts)
+        assert columns.looking
+        assert columns.steps == after
+        assert columns.back()
+        assert not columns.looking
+        assert (columns.steps, [c.session.place for c in columns.columns]) == (after, places[after])
+        columns.go_to_end()
+        columns.look_at(counts)
+        assert columns.forward()
+        assert not columns.looking
+        assert (columns.steps, [c.session.place for c in columns.columns]) == (after + 1, places[after + 1])
+    columns.go_to_end()
+    columns.look_at([2, 2, 2])
+    assert not columns.back(), "nothing was ever at such a place"
+    assert columns.looking
+    assert columns.forward()
+    assert columns.steps == 0
+
+
+def test_a_place_that_is_not_there_changes_nothing() -> None:
+    columns = Lockstep([Session(lm) for lm in alike(2)])
+    with pytest.raises(StudioError, match="type a prompt"):
+        columns.look_at([1, 1])
+    columns.set_prompt("the cat sat")
+    before = whole_state(columns)
+    for counts, words in (([0, 1], "nothing foretold"), ([1, 99], "not that long")):
+        with pytest.raises(StudioError, match=words):
+            columns.look_at(counts)
+    assert not columns.looking
+    assert whole_state(columns) == before
+
+
+@pytest.mark.parametrize(
+    "doing", ["add", "duplicate", "remove", "move", "mode", "same draw", "seed", "prompt", "restart"]
+)
+def test_whatever_else_is_done_begins_where_the_columns_stood(doing: str) -> None:
+    def do(columns: Lockstep) -> None:
+        if doing == "add":
+            columns.add(Session(make.model(make.sentence_pieces(), seed=4)))
+        elif doing == "duplicate":
+            columns.duplicate(1)
+        elif doing == "remove":
+            columns.remove(0)
+        elif doing == "move":
+            columns.move(1, 0)
+        elif doing == "mode":
+            columns.set_mode("each its own")
+        elif doing == "same draw":
+            columns.set_same_draw(False)
+        elif doing == "seed":
+            columns.set_seed(77)
+        elif doing == "prompt":
+            columns.set_prompt("the dog")
+        else:
+            columns.restart()
+
+    pair = [lockstep(*unlike()[:2], prompt="the cat sat on the mat", seed=3) for _ in range(2)]
+    for columns in pair:
+        for _ in range(3):
+            columns.step()
+        columns.force_text(" the cat")
+    pair[0].look_at([2, 2])
+    pair[0].frames()
+    for columns in pair:
+        do(columns)
+        assert not columns.looking
+        for _ in range(2):
+            columns.step()
+    assert ids(pair[0]) == ids(pair[1])
+    assert pair[0]._marks == pair[1]._marks
+    check_places(pair[0])
+    check_figures(pair[0])
+
+
+@given(st.data())
+@settings(max_examples=10)
+def test_looking_leaves_everything_as_it_was(data: st.DataObject) -> None:
+    """Two lock-steps do the same, and one of them looks around between."""
+    seed, count = data.draw(st.integers(0, 3)), data.draw(st.integers(1, 3))
+    mode = data.draw(st.sampled_from(["same text", "each its own"]))
+    plain, looker = (
+        lockstep(*unlike(context=160)[:count], prompt="the cat sat on", seed=seed, mode=mode) for _ in range(2)
+    )
+    for _ in range(data.draw(st.integers(3, 12))):
+        what = data.draw(st.sampled_from(["step", "step", "back", "forward", "force", "text", "restart"]))
+        token, text = data.draw(st.integers(0, 255)), data.draw(st.sampled_from([" the cat sat", "é", " a b", "🙂"]))
+        column = data.draw(st.integers(0, count - 1))
+        for columns in (plain, looker):
+            try:
+                if what == "force":
+                    columns.force(column, token)
+                elif what == "text":
+                    columns.force_text(text)
+                else:
+                    getattr(columns, what)()
+            except StudioError:
+                assert what == "force"
+        for _ in range(data.draw(st.integers(0, 2))):
+            counts = [data.draw(st.integers(1, len(c.session.tree.line))) for c in looker.columns]
+            at = looker.steps
+            looker.look_at(counts)
+            looker.frames()
+            looker.compare()
+            if looker.looking:
+                looker._come_back()
+            else:
+                while looker.steps < at:
+                    looker.forward()
+                while looker.steps > at:
+                    looker.back()
+        looked, wanted = whole_state(looker), whole_state(plain)
+        assert looker._marks == plain._marks
+        assert ids(looker) == ids(plain)
+        assert [c.firm for c in looker.columns] == [c.firm for c in plain.columns]
+        assert looked[0] == wanted[0]
+    check_figures(looker)
+
+
+# -- whatever is done
+
+
 @given(st.data())
 @settings(max_examples=10)
 def test_whatever_is_done_the_columns_stay_true(data: st.DataObject) -> None:
@@ -533,6 +780,8 @@ def test_whatever_is_done_the_columns_stay_true(data: st.DataObject) -> None:
                     "remove",
                     "move",
                     "seed",
+                    "look",
+                    "end",
                 ]
             )
         )
@@ -556,14 +805,23 @@ def test_whatever_is_done_the_columns_stay_true(data: st.DataObject) -> None:
                 columns.remove(index)
             elif what == "move":
                 columns.move(index, data.draw(st.integers(0, count - 1)))
+            elif what == "look":
+                columns.look_at([data.draw(st.integers(1, len(c.session.tree.line))) for c in columns.columns])
+            elif what == "end":
+                columns.go_to_end()
             else:
                 columns.set_seed(data.draw(st.integers(0, 9)))
         except StudioError:
-            assert what in ("force", "duplicate", "remove", "text")
+            assert what in ("force", "duplicate", "remove", "text") or (what == "step" and columns.looking)
+        if columns.looking:
+            columns.frames()
+            continue
         check_places(columns)
         place = columns.compare()
         assert (place is None) == (len({c.told for c in columns.columns}) > 1)
         if place is not None:
             assert len(place.pairs) == len(columns.columns) - 1
             assert all(p.forward is None or math.isfinite(p.forward) for p in place.pairs)
+    columns.go_to_end()
+    check_places(columns)
     check_figures(columns)
