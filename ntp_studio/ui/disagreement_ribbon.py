@@ -28,6 +28,7 @@ from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
 MOST_WORST = 3
+LEAST_SCALE = 0.01  # bits: where all is alike, rounding does not fill the height
 _KEYS = {
     Qt.Key.Key_Left,
     Qt.Key.Key_Right,
@@ -184,9 +185,10 @@ class DisagreementRibbon(QWidget):
             p.end()
             return
         bars = self.bars()
-        top = self._highest()
+        highest = self._highest()
+        top = max(highest, LEAST_SCALE)
         signed = self._measure == "delta"
-        painter.paint_caption(p, width, self._unit(), self._short_unit(), self._right_caption(top))
+        painter.paint_caption(p, width, self._unit(), self._short_unit(), self._right_caption(highest))
         prompt = [bar for bar in bars if bar.end <= self._prompt]
         if prompt:
             right = prompt[-1].x + prompt[-1].width

@@ -22,7 +22,10 @@ Measure = Literal["forward", "backward", "jensen_shannon", "delta"]
 MEASURES: tuple[Measure, ...] = ("forward", "backward", "jensen_shannon", "delta")
 NO_FIGURE = "–"
 BITS = 1 / math.log(2)
-ROUNDING = 1e-9  # bits; what is less is no disagreement but the rounding of floats
+# Bits; what is less is no disagreement but the rounding of floats: read at once or token by token, one model's
+# log-probabilities of a text differ by some 1e-5.
+ROUNDING = 1e-4
+ZERO = 1e-9
 Values = NDArray[np.float64]
 
 
@@ -107,7 +110,7 @@ def figure(value: float | None, digits: int = 2, signed: bool = False) -> str:
     if math.isinf(value):
         return "∞" if value > 0 and not signed else ("+∞" if value > 0 else f"{MINUS}∞")
     text = bits_figure(value, digits)
-    if not signed or abs(value) < ROUNDING:
+    if not signed or abs(value) < ZERO:
         return text
     if text.startswith("<"):
         return f"{'+' if value > 0 else MINUS}{text}"
@@ -178,7 +181,7 @@ def _lines(at: PairAt, pair: int) -> list[tuple[str, str]]:
             lines.append(("", infinity_meaning()))
     if at.delta is not None and not math.isnan(at.delta):
         words = in_bits(at.delta * BITS, signed=True)
-        if abs(at.delta * BITS) >= ROUNDING:
+        if abs(at.delta * BITS) >= ZERO:
             likelier = other if at.delta > 0 else "A"
             words = translate("Disagreement", "{figure} ({column} expected it more)").format(
                 figure=words, column=likelier

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ntp_studio import assets
+
 START = """
 import sys, time
 from PySide6.QtCore import QTimer
@@ -90,6 +92,42 @@ def beat():
         begun.append(now)
         page._start.click()
     elif gaps and page._phase == "ended":
+        timer.stop()
+        print(json.dumps(gaps))
+        window.studio.shutdown()
+timer = QTimer()
+timer.setTimerType(Qt.TimerType.PreciseTimer)
+timer.setInterval(1)
+timer.timeout.connect(beat)
+timer.start()
+app.exec()
+"""
+
+# The same heartbeat while four columns are stepped together, two of them with another tokenizer.
+COMPARE = """
+import json, sys, time
+from PySide6.QtCore import QTimer, Qt
+from ntp_studio.settings import Settings
+from ntp_studio.ui.app import build
+models = [word for path in sys.argv[2:] for word in ("--model", path)]
+app, window = build([*models, "--prompt", "Once upon a time"], settings=Settings(speed=0.0))
+window.resize(1440, 900)
+window.show()
+controller = window.studio.controller.comparison
+shown = controller.shown
+gaps, last, begun = [], [None], []
+def beat():
+    now = time.perf_counter()
+    if shown.playing and last[0] is not None:
+        gaps.append((now - last[0]) * 1000)
+    last[0] = now
+    page = shown.page
+    if not begun and page is not None and len(page.columns) == len(models) // 2 and shown.settled:
+        begun.append(now)
+        shown.playing = True
+        from ntp_studio.compare_messages import PlayAll
+        window.studio.engine.send(PlayAll(0.0, steps=int(sys.argv[1])))
+    elif begun and not shown.playing:
         timer.stop()
         print(json.dumps(gaps))
         window.studio.shutdown()
@@ -189,3 +227,25 @@ def test_event_loop_while_generating(benchmark, real_model: Path, more: tuple[st
     p99 = gaps[int(len(gaps) * 0.99)]
     benchmark.extra_info |= {"99 % ms": p99, "longest ms": gaps[-1]}
     print(f"event loop held: 99 % {p99:.1f} ms (bound 20), longest {gaps[-1]:.1f} ms (bound 60), {len(gaps)} beats")
+
+
+@pytest.mark.real_model
+@pytest.mark.parametrize("kind", ["four small ones", "real model twice beside two small ones"])
+def test_event_loop_while_comparing(benchmark, real_model: Path, kind: str) -> None:
+    import json
+
+    bundled = assets.bundled_model()
+    assert bundled is not None
+    small = [str(bundled), *(str(bundled / f"checkpoint-{step}") for step in (3000, 1000, 200))]
+    paths = small if kind == "four small ones" else [str(real_model), str(real_model), *small[:2]]
+
+    def play() -> list[float]:
+        command = [sys.executable, "-c", COMPARE, "120", *paths]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ, timeout=600)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    gaps = sorted(benchmark.pedantic(play, rounds=1))
+    p99 = gaps[int(len(gaps) * 0.99)]
+    benchmark.extra_info |= {"99 % ms": p99, "longest ms": gaps[-1]}
+    figures = f"99 % {p99:.1f} ms (bound 20), longest {gaps[-1]:.1f} ms (bound 60), {len(gaps)} beats"
+    print(f"event loop held with four columns ({kind}): {figures}")
