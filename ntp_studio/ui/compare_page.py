@@ -191,6 +191,9 @@ class ComparePage(QWidget):
         self.editor.open(can_cancel=bool(self.columns))
 
     def show_score(self) -> None:
+        leading = next(iter(self.columns.values()), None)
+        if leading is not None:
+            self.score.offer(leading.page.text.joined())
         self._views.setCurrentWidget(self.score)
         self.disagreement.hide()  # it tells of the columns' own text
 

@@ -150,6 +150,12 @@ class ScoreInput(QFrame):
 
     # -- what it is told -----------------------------------------------------------------------------------------------
 
+    def offer(self, text: str) -> None:
+        """A text to begin with, where none is written; whatever is typed or pasted takes its place."""
+        if not self._paper.toPlainText():
+            self._paper.setPlainText(text)
+            self._paper.selectAll()
+
     def show_columns(self, columns: int) -> None:
         self._columns = columns
         words = self.tr("Every model reads the text and tells, token by token, how well it foretold it.")

@@ -96,6 +96,10 @@ class ScoreView(QWidget):
 
     # -- what it is told -----------------------------------------------------------------------------------------------
 
+    def offer(self, text: str) -> None:
+        """A text that could be scored, until a person has another."""
+        self.input.offer(text)
+
     def show_columns(self, event: ColumnsChanged) -> None:
         """Figures of other columns stay, with a line that says whose they are."""
         self._numbers = tuple(column.number for column in event.columns)

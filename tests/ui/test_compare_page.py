@@ -286,6 +286,8 @@ def test_a_text_is_scored_and_the_columns_come_back(window: MainWindow, qtbot: Q
     score = page(window).score
     assert score.isVisible()
     assert not page(window).disagreement.isVisible()
+    score.input.submit()  # the text of the columns is offered
+    qtbot.waitUntil(lambda: score.result.isVisible(), timeout=WAIT)
     score.score_text.emit("The cat sat on the mat.", "a mat")
     qtbot.waitUntil(lambda: score.result.isVisible(), timeout=WAIT)
     score.closed.emit()

@@ -251,6 +251,18 @@ def test_each_measure_has_its_own_order(two: DisagreementPanel) -> None:
     assert two.disagreement.totals.cells(1)[2] == "0.75", "the totals go with it"
 
 
+def test_the_rounding_of_floats_is_no_disagreement_and_fills_no_bar(two: DisagreementPanel) -> None:
+    two.show_disagreement(told(of_bits(None, 4e-6, 2e-5, 1e-6), at=4))
+    assert two.disagreement.worst.text == "no disagreement anywhere"
+    image = image_of(two)
+    bars = [bar for bar in ribbon(two).bars() if bar.end > 1]
+    ratio = image.devicePixelRatio()
+    for bar in bars:
+        x = round((bar.x + bar.width / 2) * ratio)
+        tall = sum(has({image.pixelColor(x, y).name()}, LIGHT.accent) for y in range(image.height()))
+        assert tall <= 4 * ratio
+
+
 def test_a_model_against_itself_has_no_worst_place(two: DisagreementPanel, qtbot: QtBot) -> None:
     two.show_disagreement(told(of_bits(None, 1e-15, 0.0, 1e-13), at=4))
     assert two.disagreement.worst.text == "no disagreement anywhere"
