@@ -97,7 +97,7 @@ class Desk:
 
     @property
     def lockstep(self) -> Any:
-        return self.engine.workbench.comparison._lockstep
+        return self.engine.workbench.comparison.lockstep
 
     @property
     def numbers(self) -> list[int]:
