@@ -4,49 +4,28 @@
     each its own   every column takes what it draws, and the texts part
 
 The draw is shared: where all vocabularies are equal, the race's noise is the same for a token in every column; where
-not, the dart falls at the same u.
+not, the dart falls at the same u. How far the texts agree is told by `side_by_side`; going back and looking are in
+`rewinding`.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
-from ntp_studio.core.alignment import ByteSpan, spans
-from ntp_studio.core.compared import PlaceComparison
-from ntp_studio.core.comparing import TOP, compare_place
 from ntp_studio.core.decoding.draw import StreamPlace
 from ntp_studio.core.following import Column, Standing
+from ntp_studio.core.marks import Mark
+from ntp_studio.core.rewinding import Frames, Rewindable
 from ntp_studio.core.session import Session
-from ntp_studio.core.types import (
-    DEFAULT_SEED,
-    ContextFull,
-    DecodingSettings,
-    StepFrame,
-    StopReason,
-    StudioError,
-)
+from ntp_studio.core.side_by_side import MOST_COLUMNS, Mode
+from ntp_studio.core.types import DEFAULT_SEED, ContextFull, DecodingSettings, StudioError
 
-Mode = Literal["same text", "each its own"]
-Frames = tuple[StepFrame, ...]
-MOST_COLUMNS = 4
+__all__ = ["MOST_COLUMNS", "Frames", "Lockstep", "Mark", "Mode", "Standing"]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A place of all columns: the node at which each stood, by its number, the shared place in the random stream, how
-    many of each column's tokens were firm, and how many its context had."""
-
-    nodes: dict[int, int]
-    luck: StreamPlace
-    firm: dict[int, int] = field(compare=False)
-    places: dict[int, int] = field(compare=False)
-
-
-class Lockstep:
+class Lockstep(Rewindable):
     """Up to four columns; the first one leads, and is the reference of every comparison.
 
     No two sessions may have one LanguageModel: each gets a `twin` where the weights are shared.
@@ -60,50 +39,11 @@ class Lockstep:
         same_draw: bool = True,
         seed: int = DEFAULT_SEED,
     ) -> None:
-        if not 1 <= len(sessions) <= MOST_COLUMNS:
-            raise StudioError(f"There is room for {MOST_COLUMNS} columns, not for {len(sessions)}.")
-        if len({id(session.model) for session in sessions}) < len(sessions):
-            raise ValueError("columns must not share a cache: give each a twin of the model")
-        self._numbers = itertools.count()
-        self.columns = [Column(next(self._numbers), session) for session in sessions]
-        self.mode: Mode = mode
-        self.same_draw = same_draw
+        super().__init__(sessions, mode, same_draw)
         self.seed = seed
-        self._prompt: tuple[str, bool] = ("", False)
-        self._marks: list[Mark] = []
-        self._at = 0
-        self._left: dict[int, int] | None = None  # while looking: the node that each column comes back to
         self._share_draw()
 
     # -- the text
-
-    @property
-    def leader(self) -> Column:
-        return self.columns[0]
-
-    @property
-    def prompt(self) -> tuple[str, bool]:
-        """As it was set, and whether it was put into the chat templates."""
-        return self._prompt
-
-    @property
-    def looking(self) -> bool:
-        """Whether this is a place that is only looked at; see `look_at`."""
-        return self._left is not None
-
-    @property
-    def steps(self) -> int:
-        """How many steps lie before this place. Inside the prompt: minus the tokens of it that the leading column has
-        still to come."""
-        if not self.looking:
-            return self._at
-        session = self.leader.session
-        return max((i for i, _ in self._marks_before()), default=session.place - len(session.tree.prompt))
-
-    @property
-    def text(self) -> bytes:
-        """The generated text as the leading column tells it."""
-        return self.leader.told
 
     def set_prompt(
         self,
@@ -123,148 +63,18 @@ class Lockstep:
             column.session.set_prompt(text, chat=chat, progress=progress, cancelled=cancelled)
             column.firm, column.trouble = 0, ""
         self._prompt = (text, chat)
-        self._marks = [self._mark(StreamPlace(self.seed))]
-        self._at = 0
+        self._mark_beginning(self.seed)
 
-    def standing(self, index: int) -> Standing:
-        """Where column `index` is, and whether it waits."""
-        column = self.columns[index]
-        own, text = column.told, self.text
-        follows = self.mode == "same text" and column is not self.leader
-        waiting = text[len(own) :] if follows and text.startswith(own) else b""
-        loose = len(column.session.token_ids) - column.firm if follows else 0
-        return Standing(len(own), waiting, max(0, loose), column.session.stopped, column.trouble)
-
-    @property
-    def common(self) -> int:
-        """How many bytes of the generated text all columns have told alike."""
-        texts = [column.told for column in self.columns]
-        first, last = min(texts), max(texts)  # what these two share, all between them share
-        if first == last:
-            return len(first)
-        return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-
-    def spans(self) -> list[ByteSpan]:
-        """The stretches of the generated text, as far as all have told it alike, that are whole in every column;
-        `tokens` are places among a column's generated tokens."""
-        bound = self.common
-        return spans([[end for end in column.ends() if end <= bound] for column in self.columns], self.text[:bound])
-
-    @property
-    def together(self) -> bool:
-        """Whether all columns stand at the same place of the same text, so that their distributions can be compared.
-        Inside the prompt, columns with other tokens are taken at the word of who looks there."""
-        if len({(column.told, column.session.tree.past_prompt) for column in self.columns}) > 1:
-            return False
-        place = self.leader.session.place
-        return self.leader.session.tree.past_prompt or all(
-            column.session.place == place or not column.alike(self.leader) for column in self.columns
-        )
-
-    @property
-    def stopped(self) -> StopReason | None:
-        """Why no step is possible, if none is: the leading column is at its end; in "each its own", all are."""
-        reasons = [column.session.stopped for column in self.columns]
-        return reasons[0] if self.mode == "same text" or None not in reasons else None
-
-    # -- looking
-
-    def frames(self) -> Frames:
-        """The distribution of every column at its place, each with the token that it would take itself. Runs a forward
-        only where one is lacking. Raises StudioError: there is no text."""
-        if not self._marks:
-            raise StudioError("There is no text yet; type a prompt.")
-        with self._shared_luck():
-            return tuple(column.session.frame() for column in self.columns)
-
-    @contextmanager
-    def _shared_luck(self) -> Iterator[None]:
-        """The same luck in every column, where it is shared. A place that is only looked at does not keep it."""
-        nodes = [column.session.tree.here for column in self.columns] if self.same_draw else []
-        before = [node.seeded for node in nodes]
-        luck = self._luck_here() if self.looking else self._marks[self._at].luck
-        for node in nodes:
-            node.seeded = luck
-        try:
-            yield
-        finally:
-            if self.looking:
-                for node, seeded in zip(nodes, before, strict=True):
-                    node.seeded = seeded
-
-    def _luck_here(self) -> StreamPlace:
-        """Between two marks: a draw further for each token, as after a text that is forced. Inside the prompt, where
-        nothing is ever drawn: the beginning."""
-        place = self.leader.session.place
-        marks = [mark for _, mark in self._marks_before() if self.leader.number in mark.places]
-        if not marks:
-            return self._marks[0].luck
-        luck = marks[-1].luck
-        return StreamPlace(luck.seed, luck.position + place - marks[-1].places[self.leader.number])
-
-    def compare(
-        self, frames: Frames | None = None, *, top: int = TOP, after_decoding: bool = False
-    ) -> PlaceComparison | None:
-        """The columns' distributions held against the leading one's, with what its draw gives among the tokens. None
-        while they are not `together`. `frames` are those of this place, if they have been asked for already."""
-        if not self.together:
-            return None
-        drawn = (frames or self.frames())[0].choice.token.id
-        sessions = [column.session for column in self.columns]
-        with self._shared_luck():
-            return compare_place(sessions, top=top, after_decoding=after_decoding, also=(drawn,))
-
-    def look_at(self, counts: Sequence[int]) -> None:
-        """Go to where each column's context has so many tokens of its present line, to see the distribution there.
-
-        A place that steps led to is gone to. Any other, inside the prompt or a forced text, is only looked at: nothing
-        goes on from it, and whatever else is done begins where the columns stood before. Raises StudioError: there is
-        no such place; nothing is changed then.
-        """
-        lines = [column.session.tree.line for column in self.columns]
-        if not self._marks or not all(lines):
-            raise StudioError("There is no text yet; type a prompt.")
-        for count, line in zip(counts, lines, strict=True):
-            if count < 1:
-                raise StudioError("Nothing stands before the first token, so nothing foretold it; choose a later one.")
-            if count > len(line):
-                raise StudioError("The text is not that long any more; choose a place in it.")
-        there = {c.number: line[n - 1].id for c, line, n in zip(self.columns, lines, counts, strict=True)}
-        matching = [
-            at
-            for at, mark in enumerate(self._marks)
-            if (own := mark.nodes.keys() & there.keys()) and all(mark.nodes[number] == there[number] for number in own)
-        ]
-        now = {column.number: column.session.tree.here.id for column in self.columns}
-        if matching:
-            self._come_back()
-            at = min(matching, key=lambda at: abs(at - self._at))
-            if at != self._at:
-                self._go(at)
-            return
-        self._left = self._left or now
+    def restart(self) -> None:
+        """Back to the prompt alone, with the random stream at its beginning."""
+        self._left = None
         for column in self.columns:
-            column.session.go_to(there[column.number])
+            column.session.restart()
+            column.firm, column.trouble = 0, ""
+        if self._marks:
+            self._mark_beginning(self.seed)
 
-    def _come_back(self) -> None:
-        """From a place that was only looked at to where the columns stood before, in every respect."""
-        left, self._left = self._left, None
-        for column in self.columns if left else []:
-            column.session.go_to((left or {})[column.number])
-
-    def _marks_before(self) -> Iterator[tuple[int, Mark]]:
-        """Those at or before the place that is looked at, with their numbers, the nearest last."""
-        for at, mark in enumerate(self._marks):
-            own = [column for column in self.columns if column.number in mark.places]
-            if own and _order([mark.places[c.number] for c in own]) <= _order([c.session.place for c in own]):
-                yield at, mark
-
-    def _check_going_on(self) -> None:
-        """Raises StudioError: this place is only looked at."""
-        if self.looking:
-            raise StudioError("This place is only looked at; go to the end of the text (End) to go on from there.")
-
-    # -- step, force, rewind
+    # -- step, force
 
     def step(self, frames: Frames | None = None) -> Frames:
         """Step all columns once; `frames` are those of this place, where `frames()` has been asked already. Returns the
@@ -278,14 +88,16 @@ class Lockstep:
         frames = frames or self.frames()
         if self.mode == "same text":
             self._lead(frames[0].choice.token.id, frames)
-            return self._moved(frames, 1)
+            self._mark_step(1)
+            return frames
         free = [pair for pair in zip(self.columns, frames, strict=True) if pair[0].session.stopped is None]
         if not free:
             raise ContextFull("Every column is at the end of its text; go back or restart.")
         for column, frame in free:
             column.take(frame.choice.token.id, frame)
             column.fix()
-        return self._moved(frames, 1)
+        self._mark_step(1)
+        return frames
 
     def force(self, index: int, token_id: int) -> Frames:
         """Take this token of column `index`'s vocabulary in every column: where the vocabulary is another, its bytes.
@@ -306,7 +118,8 @@ class Lockstep:
         frames = self.frames()
         if self.mode == "same text" and self.leader.alike(chosen):
             self._lead(token_id, frames)
-            return self._moved(frames, 1)
+            self._mark_step(1)
+            return frames
         own = self.columns if self.mode == "each its own" else list(dict.fromkeys([self.leader, chosen]))
         at_hand = self.mode == "each its own" or chosen.told == self.text
         planned = [
@@ -336,51 +149,14 @@ class Lockstep:
         if self.mode == "same text":
             for column in self.columns[1:]:
                 column.follow(self.leader, None)
-        return self._moved(frames, len(planned[0][1]))
+        self._mark_step(len(planned[0][1]))
+        return frames
 
     def _lead(self, token_id: int, frames: Frames) -> None:
         self.leader.take(token_id, frames[0])
         self.leader.fix()
         for column, frame in zip(self.columns[1:], frames[1:], strict=True):
             column.follow(self.leader, token_id, frame)
-
-    def back(self) -> bool:
-        """One step back in all columns; the way ahead stays. False if there is no way back. From a place that is only
-        looked at, to the nearest before it that steps led to."""
-        if self.looking:
-            return self._leave_for(max((at for at, _ in self._marks_before()), default=-1))
-        return self._go(self._at - 1)
-
-    def forward(self) -> bool:
-        """One step ahead along what is already there. False at its end. From a place that is only looked at, to the
-        nearest behind it that steps led to."""
-        if self.looking:
-            before = {at for at, _ in self._marks_before()}
-            return self._leave_for(min((at for at in range(len(self._marks)) if at not in before), default=-1))
-        return self._go(self._at + 1)
-
-    def go_to_end(self) -> bool:
-        """Behind the last step that is there. False if the columns are there."""
-        last = len(self._marks) - 1
-        if self.looking:
-            return self._leave_for(last)
-        return self._at != last and self._go(last)
-
-    def _leave_for(self, at: int) -> bool:
-        """From a place that is only looked at to this mark. False if there is none."""
-        if at < 0:
-            return False
-        self._come_back()
-        return at == self._at or self._go(at)
-
-    def restart(self) -> None:
-        """Back to the prompt alone, with the random stream at its beginning."""
-        self._left = None
-        for column in self.columns:
-            column.session.restart()
-            column.firm, column.trouble = 0, ""
-        self._marks = [self._mark(StreamPlace(self.seed))] if self._marks else []
-        self._at = 0
 
     # -- the columns
 
@@ -451,7 +227,25 @@ class Lockstep:
             for column in self.columns[1:]:
                 column.firm = column.agreeing(self.text)
                 column.follow(self.leader, None)
-            self._marks[self._at] = self._mark(self._marks[self._at].luck)
+            self._mark_anew()
+
+    def _columns_changed(self, text: bytes) -> None:
+        """What is there was chosen by whichever column led, and told `text`: it is not cut anew. A new leader that
+        waited for half a character takes its bytes as they are; if it cannot, the others come back to where it is."""
+        for column in self.columns:
+            column.fix()
+        if self._marks and self.mode == "same text":
+            waiting = text[len(self.leader.told) :] if text.startswith(self.leader.told) else b""
+            with suppress(StudioError):
+                self.leader.read(self.leader.spell(waiting))
+                self.leader.fix()
+            for column in self.columns[1:]:
+                column.follow(self.leader, None)
+        if self._marks:
+            self._mark_anew()
+        self._share_draw()
+
+    # -- the decoding and the draw
 
     def set_decoding(self, decoding: DecodingSettings, index: int | None = None) -> None:
         """For one column, or linked for all. Raises SettingError, and changes nothing, if a stage refuses a number."""
@@ -479,8 +273,6 @@ class Lockstep:
         if self._marks:
             self._marks[self._at] = replace(self._marks[self._at], luck=luck)
 
-    # -- how
-
     def _share_draw(self) -> None:
         """Where vocabularies are unequal a race's noise cannot be shared, and the dart takes its place."""
         equal = all(column.alike(self.leader) for column in self.columns)
@@ -490,67 +282,3 @@ class Lockstep:
                 wanted = replace(wanted, method="dart")
             if column.session.decoding != wanted:
                 column.session.set_decoding(wanted)
-
-    def _moved(self, frames: Frames, draws: int) -> Frames:
-        luck = self._marks[self._at].luck
-        mark = self._mark(StreamPlace(luck.seed, luck.position + draws))
-        if self._marks[self._at + 1 : self._at + 2] != [mark]:
-            self._marks[self._at + 1 :] = [mark]
-        self._at += 1
-        return frames
-
-    def _mark(self, luck: StreamPlace) -> Mark:
-        nodes = {column.number: column.session.tree.here.id for column in self.columns}
-        return Mark(
-            nodes,
-            luck,
-            {column.number: column.firm for column in self.columns},
-            {column.number: column.session.place for column in self.columns},
-        )
-
-    def _go(self, at: int) -> bool:
-        if not 0 <= at < len(self._marks):
-            return False
-        mark = self._marks[at]
-        there = [column for column in self.columns if column.number in mark.nodes]
-        if not there:  # whoever was has been removed since
-            return False
-        self._at = at
-        for column in there:
-            column.session.go_to(mark.nodes[column.number])
-            column.firm, column.trouble = mark.firm[column.number], ""
-        for column in self.columns:
-            if column not in there:
-                column.follow(there[0], None)
-        if self.mode == "same text":
-            self._gather()
-        return True
-
-    def _gather(self) -> None:
-        """Bring those along that another leading column left elsewhere: ahead of this one, or on other tokens."""
-        ids, text = self.leader.session.token_ids, self.text
-        for column in self.columns[1:]:
-            apart = not text.startswith(column.told) or (column.alike(self.leader) and column.session.token_ids != ids)
-            if apart:
-                column.follow(self.leader, None)
-
-    def _columns_changed(self, text: bytes) -> None:
-        """What is there was chosen by whichever column led, and told `text`: it is not cut anew. A new leader that
-        waited for half a character takes its bytes as they are; if it cannot, the others come back to where it is."""
-        for column in self.columns:
-            column.fix()
-        if self._marks and self.mode == "same text":
-            waiting = text[len(self.leader.told) :] if text.startswith(self.leader.told) else b""
-            with suppress(StudioError):
-                self.leader.read(self.leader.spell(waiting))
-                self.leader.fix()
-            for column in self.columns[1:]:
-                column.follow(self.leader, None)
-        if self._marks:
-            self._marks[self._at] = self._mark(self._marks[self._at].luck)
-        self._share_draw()
-
-
-def _order(places: Sequence[int]) -> tuple[int, int]:
-    """Along the text by the leading column's place; where that has come to its end, by those of all."""
-    return places[0], sum(places)

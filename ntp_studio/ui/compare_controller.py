@@ -5,28 +5,25 @@ The page is made when it is first asked for, so that the window does not wait fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
 from ntp_studio import compare_messages as c
 from ntp_studio import messages as m
-from ntp_studio.core.types import DEFAULT_SEED, DecodingSettings, StudioError
 from ntp_studio.engine import Engine
 from ntp_studio.ui.actions import COMPARE
+from ntp_studio.ui.compare_choices import CompareChoices
+from ntp_studio.ui.compare_moves import CompareMoves
 from ntp_studio.ui.compare_shown import CompareShown
 from ntp_studio.ui.main_window import MainWindow
 from ntp_studio.ui.presenter import Presenter, State
-from ntp_studio.ui.preset_controller import preset_settings
 from ntp_studio.ui.routing import Router
 
 if TYPE_CHECKING:
     from ntp_studio.ui.add_column import AddColumnPicker
-    from ntp_studio.ui.compare_column import CompareColumn
     from ntp_studio.ui.compare_column_loading import LoadingColumn
     from ntp_studio.ui.compare_page import ComparePage
-
-MOST_WAITING = 2  # steps asked for and not yet answered: a key held down must not leave a queue behind
 
 
 class CompareController(QObject):
@@ -35,39 +32,35 @@ class CompareController(QObject):
         self.window, self.engine, self.state, self.presenter = window, engine, state, presenter
         self.page: ComparePage | None = None
         self.shown = CompareShown(window, state)
+        self.moves = moves = CompareMoves(window, engine, self.shown)
+        self.choices = choices = CompareChoices(window, engine, state, self.shown, moves)
         self._picker: AddColumnPicker | None = None
         self._models: m.ModelsListed | None = None
         self._series: c.SeriesFound | None = None  # of the column added last
-        self._seed = DEFAULT_SEED
         self._requests = 0
-        self._begun = False
         presenter.listeners.append(self.handle)
         presenter.settled.connect(self.settle)
         window.commands["compare"].toggled.connect(self._toggled)
         window.commands["train"].toggled.connect(self._other_page)
-        window.commands["log_scale"].toggled.connect(self._log_toggled)
-        window.toolbar.seed_chosen.connect(self._seed_chosen)
-        window.toolbar.speed_chosen.connect(self._speed_chosen)
-        window.toolbar.preset_chosen.connect(self._preset_chosen)
         router.add(
             COMPARE,
             {
-                "step": self.step,
-                "back": self.back,
-                "forward": self.forward,
-                "go_to_end": self.go_to_end,
-                "play": self.toggle_play,
-                "restart": self.restart,
-                "cancel": self.cancel,
-                "edit_prompt": self._edit_prompt,
-                "export": self._export,
+                "step": moves.step,
+                "back": moves.back,
+                "forward": moves.forward,
+                "go_to_end": moves.go_to_end,
+                "play": moves.toggle_play,
+                "restart": moves.restart,
+                "cancel": moves.cancel,
+                "edit_prompt": choices.edit_prompt,
+                "export": choices.export,
                 "add_column": self.ask_add,
-                "next_worst": self._next_worst,
-                "previous_worst": self._previous_worst,
-                "score_text": self._score_toggled,
-                "select_next": self._select_next,
-                "select_previous": self._select_previous,
-                "force_selected": self._force_selected,
+                "next_worst": moves.next_worst,
+                "previous_worst": moves.previous_worst,
+                "score_text": choices.toggle_score,
+                "select_next": moves.select_next,
+                "select_previous": moves.select_previous,
+                "force_selected": moves.force_selected,
             },
         )
 
@@ -104,13 +97,14 @@ class CompareController(QObject):
             page = self._made()
             if self.state.playing:
                 self.engine.send(m.Pause())
+                w.toolbar.show_playing(False)
             w.notice.clear()
-            w.toolbar.set_seed(self._seed)
+            w.toolbar.set_seed(self.choices.seed)
             w.pages.setCurrentWidget(page)
             w.status.comparing = True
             page.setFocus()
         else:
-            self._pause()
+            self.moves.pause()
             w.status.comparing = False
             w.status.show_model(self.state.info)
             if self.state.frame is not None:
@@ -133,37 +127,19 @@ class CompareController(QObject):
             page = self.page = ComparePage(self.window.theme, self.window)
             self.window.pages.addWidget(page)
             self.shown.page = page
-            page.tabs.chosen.connect(self._mode_chosen)
             page.view_changed.connect(self.settle)
-            page.score_button.clicked.connect(self._score_clicked)
-            page.prompt_submitted.connect(self._prompt_submitted)
-            page.prompt_edited.connect(self._prompt_edited)
             page.invitation.add_requested.connect(self.ask_add)
             page.invitation.twin_requested.connect(self._duplicate_first)
-            page.drawer.changed.connect(self._decoding_changed)
-            page.drawer.closed.connect(self._close_drawer)
-            page.drawer.pictures_wanted.connect(self._pictures_wanted)
-            self._connect_panel(page)
+            page.disagreement.go_to.connect(self.moves.go_to)
+            page.disagreement.force_text.connect(self.moves.force_text)
+            self.choices.connect_page(page)
             self._begin(page)
         return self.page
-
-    def _connect_panel(self, page: ComparePage) -> None:
-        panel, score = page.disagreement, page.score
-        panel.go_to.connect(self._go_to)
-        panel.mode_chosen.connect(self._lockstep_mode)
-        panel.same_draw_chosen.connect(self._same_draw)
-        panel.after_decoding_chosen.connect(self._after_decoding)
-        panel.force_text.connect(self._force_text)
-        score.score_text.connect(self._score)
-        score.score_file.connect(self._score_file)
-        score.cancel_requested.connect(self._cancel_scoring)
-        score.export_requested.connect(self._export_to)
-        score.closed.connect(self._close_score)
 
     def _begin(self, page: ComparePage) -> None:
         """The model, prompt and settings of the main page are what a comparison begins with."""
         settings, text = self.state.settings, self.window.text
-        self._seed = settings.seed
+        self.choices.seed = settings.seed
         page.editor.set_text(text.prompt_text)
         page.editor.set_chat(text.prompt_chat)
         page.tabs.choose(text.mode)
@@ -243,15 +219,12 @@ class CompareController(QObject):
 
     def _connect_columns(self) -> None:
         for column in self.shown.new_columns():
-            column.force_requested.connect(self._force)
-            column.decoding_requested.connect(self._open_drawer)
+            self.moves.connect_column(column)
+            self.choices.connect_column(column)
             column.move_requested.connect(self._move)
             column.duplicate_requested.connect(self._duplicate)
             column.open_as_requested.connect(self._open_as)
             column.remove_requested.connect(self._remove)
-            column.token_clicked.connect(self._token_clicked)
-            column.step_requested.connect(self._step_clicked)
-            column.end_requested.connect(self._end_clicked)
 
     def _connect_loading(self, request: int) -> None:
         made: LoadingColumn | None = self.shown.new_loading(request)
@@ -287,246 +260,3 @@ class CompareController(QObject):
     @Slot(int, int)
     def _move(self, number: int, to: int) -> None:
         self.engine.send(c.MoveColumn(number, to))
-
-    # -- the text ------------------------------------------------------------------------------------------------------
-
-    def _asked(self) -> None:
-        self.window.notice.clear()
-        self.window.status.clear_message()
-
-    def _move_text(self, command: c.CompareCommand) -> None:
-        if self.shown.has_text and self.shown.waiting < MOST_WAITING:
-            self.shown.waiting += 1
-            self._asked()
-            self.engine.send(command)
-
-    @Slot()
-    def step(self) -> None:
-        self._move_text(c.StepAll())
-
-    @Slot(int)
-    def _step_clicked(self, number: int) -> None:
-        self.step()
-
-    @Slot()
-    def back(self) -> None:
-        self._move_text(c.BackAll())
-
-    @Slot()
-    def forward(self) -> None:
-        self._move_text(c.ForwardAll())
-
-    @Slot()
-    def go_to_end(self) -> None:
-        self._move_text(c.GoToEnd())
-
-    @Slot(int)
-    def _end_clicked(self, number: int) -> None:
-        self.go_to_end()
-
-    @Slot()
-    def restart(self) -> None:
-        self._asked()
-        self.engine.send(c.RestartAll())
-
-    @Slot()
-    def toggle_play(self) -> None:
-        if not self.shown.has_text:
-            return
-        self._asked()
-        # Known here at once, not when the worker says so: a second press must pause, however quick it comes.
-        self.shown.playing = not self.shown.playing
-        self.window.toolbar.show_playing(self.shown.playing)
-        speed = self.window.toolbar.speed()
-        self.engine.send(c.PlayAll(speed) if self.shown.playing else c.PauseAll())
-
-    def _pause(self) -> None:
-        if self.shown.playing:
-            self.engine.send(c.PauseAll())
-
-    @Slot(float)
-    def _speed_chosen(self, speed: float) -> None:
-        if self.window.comparing and self.shown.playing:
-            self.engine.send(c.PlayAll(speed))
-
-    @Slot()
-    def cancel(self) -> None:
-        page = self.page
-        if page is not None and page.editing:
-            page.editor.cancel()
-        elif page is not None and page.scoring:
-            self._cancel_scoring()
-        else:
-            self.engine.cancel()
-
-    @Slot(int, int)
-    def _force(self, number: int, token_id: int) -> None:
-        self._asked()
-        self.engine.send(c.ForceInAll(number, token_id, self.shown.run))
-
-    @Slot(str)
-    def _force_text(self, text: str) -> None:
-        self._asked()
-        self.engine.send(c.ForceText(text))
-
-    @Slot(int)
-    def _go_to(self, index: int) -> None:
-        self._asked()
-        self.engine.send(c.GoToStretch(index, self.shown.run))
-
-    @Slot(int, int)
-    def _token_clicked(self, number: int, index: int) -> None:
-        """A token on a column's page: to the stretch that it belongs to."""
-        stretch = self.shown.stretch_of(number, index)
-        if stretch is not None:
-            self._go_to(stretch)
-
-    @Slot()
-    def _next_worst(self) -> None:
-        if self.page is not None:
-            (self.page.score if self.page.scoring else self.page.disagreement).next_worst()
-
-    @Slot()
-    def _previous_worst(self) -> None:
-        if self.page is not None:
-            (self.page.score if self.page.scoring else self.page.disagreement).previous_worst()
-
-    def _leading(self) -> CompareColumn | None:
-        return next(iter(self.page.columns.values()), None) if self.page is not None else None
-
-    @Slot()
-    def _select_next(self) -> None:
-        if (column := self._leading()) is not None:
-            column.chart.select_next()
-
-    @Slot()
-    def _select_previous(self) -> None:
-        if (column := self._leading()) is not None:
-            column.chart.select_previous()
-
-    @Slot()
-    def _force_selected(self) -> None:
-        if (column := self._leading()) is not None:
-            column.chart.force_selected()
-
-    # -- the prompt ----------------------------------------------------------------------------------------------------
-
-    @Slot()
-    def _edit_prompt(self) -> None:
-        if self.page is not None:
-            self.page.edit_prompt()
-
-    @Slot(str, bool)
-    def _prompt_submitted(self, text: str, chat: bool) -> None:
-        self._asked()
-        self.engine.send(c.SetSharedPrompt(text, chat))
-
-    @Slot(str, bool)
-    def _prompt_edited(self, text: str, chat: bool) -> None:
-        self.engine.send(c.TokenizeShared(text, chat))
-
-    # -- settings ------------------------------------------------------------------------------------------------------
-
-    @Slot(str)
-    def _lockstep_mode(self, mode: Any) -> None:
-        self.engine.send(c.SetMode(mode))
-
-    @Slot(bool)
-    def _same_draw(self, on: bool) -> None:
-        self.engine.send(c.SetSameDraw(on))
-
-    @Slot(bool)
-    def _after_decoding(self, on: bool) -> None:
-        self.engine.send(c.CompareAfterDecoding(on))
-
-    @Slot(object)
-    def _seed_chosen(self, seed: int) -> None:
-        if self.window.comparing:
-            self._seed = seed
-            self.engine.send(c.SetSharedSeed(seed))
-
-    @Slot(int)
-    def _open_drawer(self, number: int) -> None:
-        if self.page is None:
-            return
-        drawer = self.page.drawer
-        if drawer.isVisible() and drawer.number == number:
-            self._close_drawer()
-            return
-        drawer.choose(number)
-        drawer.show()
-        self.shown.show_reports()
-        self._pictures_wanted(drawer.panel.pictures_shown)
-
-    @Slot()
-    def _close_drawer(self) -> None:
-        if self.page is not None:
-            self.page.drawer.hide()
-            self.engine.send(c.ShowColumnPictures(False))
-
-    @Slot(bool)
-    def _pictures_wanted(self, on: bool) -> None:
-        self.engine.send(c.ShowColumnPictures(on))
-
-    @Slot(str)
-    def _preset_chosen(self, preset_id: str) -> None:
-        """For the column whose decoding is on view, or for all while they are linked."""
-        if self.page is None or not self.window.comparing:
-            return
-        drawer = self.page.drawer
-        try:
-            wanted = preset_settings(preset_id, drawer.panel.settings(), self.state.settings.presets)
-        except StudioError as error:
-            self.window.notice.show_text(str(error))
-            return
-        self._asked()
-        self._decoding_changed(wanted, -1 if drawer.linked else drawer.number)
-
-    @Slot(object, int)
-    def _decoding_changed(self, decoding: DecodingSettings, number: int) -> None:
-        self.engine.send(c.SetColumnDecoding(decoding, None if number < 0 else number))
-
-    @Slot(str)
-    def _mode_chosen(self, mode: str) -> None:
-        self.shown.set_page_mode(mode)
-
-    @Slot(bool)
-    def _log_toggled(self, on: bool) -> None:
-        self.shown.set_log_scale(on)
-
-    # -- a given text --------------------------------------------------------------------------------------------------
-
-    @Slot()
-    def _score_clicked(self) -> None:
-        self.window.commands["score_text"].trigger()
-
-    @Slot()
-    def _score_toggled(self) -> None:
-        if self.page is not None:
-            (self.page.show_columns if self.page.scoring else self.page.show_score)()
-
-    @Slot()
-    def _close_score(self) -> None:
-        if self.page is not None:
-            self.page.show_columns()
-
-    @Slot(str, str)
-    def _score(self, text: str, name: str) -> None:
-        self.engine.send(c.ScoreText(text, name))
-
-    @Slot(str)
-    def _score_file(self, path: str) -> None:
-        self.engine.send(c.ScoreFile(path))
-
-    @Slot()
-    def _cancel_scoring(self) -> None:
-        self.engine.send(c.CancelScoring())
-
-    @Slot(str)
-    def _export_to(self, path: str) -> None:
-        self.engine.send(c.ExportScores(path))
-
-    @Slot()
-    def _export(self) -> None:
-        if self.page is not None and self.page.scoring:
-            self.page.score.ask_export()

@@ -87,7 +87,7 @@ def _compare(app: QApplication, controller: Controller, options: argparse.Namesp
     _wait(app, there)
     if shown.has_text:
         for _ in range(options.steps):
-            controller.comparison.step()
+            controller.comparison.moves.step()
             _wait(app, lambda: shown.waiting == 0 or bool(trouble()))
         _wait(app, lambda: shown.settled or bool(trouble()))
     if trouble():
