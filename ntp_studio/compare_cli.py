@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ntp_studio.core.files import read_text
-from ntp_studio.core.types import DEFAULT_SEED, StepFrame, StudioError
+from ntp_studio.core.types import DEFAULT_SEED, StudioError
 
 if TYPE_CHECKING:
     from ntp_studio.core.compared import Divergence, PlaceComparison
     from ntp_studio.core.comparing_texts import TextComparison
-    from ntp_studio.core.lockstep import Lockstep
+    from ntp_studio.core.lockstep import Frames, Lockstep
     from ntp_studio.core.model import LanguageModel
 
 NAMES = "ABCD"
@@ -123,7 +123,7 @@ def _lockstep(models: list[LanguageModel], options: argparse.Namespace) -> None:
             print(f"\n{NAMES[i]}  {options.prompt}{text}\n   [{reason}, {len(column.session.token_ids)} tokens]")
 
 
-def _step_event(columns: Lockstep, frames: tuple[StepFrame, ...], place: PlaceComparison | None) -> dict[str, Any]:
+def _step_event(columns: Lockstep, frames: Frames, place: PlaceComparison | None) -> dict[str, Any]:
     """`columns` are before the step, but for `waiting_bytes`, `loose_tokens` and `trouble`; `pairs` and `tokens` are
     null where the columns were at different places."""
     from ntp_studio.core.report import token_fields
@@ -134,16 +134,17 @@ def _step_event(columns: Lockstep, frames: tuple[StepFrame, ...], place: PlaceCo
         event["columns"].append(
             {
                 "column": NAMES[i],
-                "context_length": frame.context_length,
-                "entropy_bits": frame.entropy_bits,
-                "own_choice": token_fields(frame.choice),
+                "context_length": columns.columns[i].session.place if frame is None else frame.context_length,
+                "entropy_bits": None if frame is None else frame.entropy_bits,
+                "own_choice": None if frame is None else token_fields(frame.choice),
                 "waiting_bytes": now.waiting.hex(),
                 "loose_tokens": now.loose,
-                "trouble": now.trouble or None,
+                "trouble": now.trouble or (columns.columns[i].barred if frame is None else "") or None,
             }
         )
-    if place is not None:
-        chosen = frames[0].choice.token
+    leading = frames[0]
+    if place is not None and leading is not None:
+        chosen = leading.choice.token
         row = next(row for row in place.tokens if row.token == chosen)
         event["pairs"] = [
             {"column": NAMES[i], **_pair_fields(pair), "delta_logprob_of_choice": _finite(row.delta(i))}
@@ -174,10 +175,13 @@ def _pair_fields(pair: Divergence) -> dict[str, Any]:
     return fields
 
 
-def _step_lines(columns: Lockstep, frames: tuple[StepFrame, ...], place: PlaceComparison | None) -> str:
+def _step_lines(columns: Lockstep, frames: Frames, place: PlaceComparison | None) -> str:
     lines = [f"\nstep {columns.steps}"]
     for i, frame in enumerate(frames):
         now = columns.standing(i)
+        if frame is None:
+            lines.append(f"  {NAMES[i]}  {columns.columns[i].barred}")
+            continue
         choice = frame.choice
         taken = columns.mode != "same text" or columns.columns[i] is columns.leader
         line = f"  {NAMES[i]}  {'takes' if taken else 'would draw':<10}  {choice.token.label:<20}"

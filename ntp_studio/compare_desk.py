@@ -69,7 +69,6 @@ class CompareDesk:
         """Whatever goes wrong is told in a sentence, and the columns stay as they are."""
         self._number = number
         if self._scorer.takes(command):
-            self._moves.pause()
             self._guarded(lambda: self._scorer.carry_out(number, command))
             return
         if self._moves.takes(command):
@@ -88,6 +87,11 @@ class CompareDesk:
             log.exception("a command of the comparison failed")
             self._moves.pause("error", str(error))
             self._emit(c.CompareTrouble(inside(error)))
+
+    def main_changed(self) -> None:
+        """The main page has another model, or none: with whom a column shares its weights is told anew."""
+        if self._state.lockstep is not None:
+            self._state.show_columns()
 
     def uses(self, model: LanguageModel) -> bool:
         """Whether a column has the weights of this model, so that they stay in memory whoever else lets them go."""
@@ -154,6 +158,7 @@ class CompareDesk:
             self._do_CloseComparison(None)
             return
         self._moves.pause()
+        self._scorer.stop("A column was removed; score the text again.")
         self._state.let_go()
         model = lockstep.remove(index).model
         model.release()
@@ -284,6 +289,9 @@ class CompareDesk:
             playing = self.playing
             self._guarded(lambda: self._moves.play_one(playing))
             return True
+        if self._scorer.working:
+            self._guarded(self._scorer.advance)
+            return True
         disagreement = self._state.disagreement
         if disagreement is None or not disagreement.missing or self.pressed():
             return False
@@ -298,6 +306,8 @@ class CompareDesk:
         """When (of `time.monotonic()`) there is something to do without a command, None if there is nothing."""
         if self.playing is not None:
             return self.playing.due
+        if self._scorer.working:
+            return time.monotonic()
         return time.monotonic() if self._state.disagreement is not None and self._state.disagreement.missing else None
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from ntp_studio import compare_messages as c
 from ntp_studio import messages as m
 from ntp_studio.compare_telling import MOST_PLACES, Telling
-from ntp_studio.core.types import DEFAULT_SEED, DecodingSettings, StepFrame, StudioError
+from ntp_studio.core.types import DEFAULT_SEED, DecodingSettings, StudioError
 
 if TYPE_CHECKING:
     from ntp_studio.core.disagreement import Disagreement
-    from ntp_studio.core.lockstep import Lockstep
+    from ntp_studio.core.lockstep import Frames, Lockstep
     from ntp_studio.core.model import LanguageModel
     from ntp_studio.core.session import Session
 
@@ -27,7 +27,7 @@ class Comparison:
         self.telling = Telling(emit)
         self.lockstep: Lockstep | None = None
         self.disagreement: Disagreement | None = None
-        self.frames: tuple[StepFrame, ...] | None = None  # of the place on view
+        self.frames: Frames | None = None  # of the place on view
         self.prompt: tuple[str, bool] | None = None
         self.decoding = DecodingSettings()
         self.seed = DEFAULT_SEED

@@ -10,17 +10,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ntp_studio import compare_messages as c
-from ntp_studio.core.types import NoTokenAllowed, PageToken, StepFrame
+from ntp_studio.core.types import PageToken, StepFrame
 from ntp_studio.messages import Event
 
 if TYPE_CHECKING:
-    from ntp_studio.core.compared import PlaceComparison
     from ntp_studio.core.disagreement import Disagreement
     from ntp_studio.core.following import Column
-    from ntp_studio.core.lockstep import Lockstep
+    from ntp_studio.core.lockstep import Frames, Lockstep
     from ntp_studio.core.session import Session
 
-MOST_PLACES = 12  # of the likeliest tokens of every column that are held against each other
+MOST_PLACES = 10  # of the likeliest tokens of every column that are held against each other, as at the command line
 
 
 class Telling:
@@ -37,18 +36,15 @@ class Telling:
         self.run += 1
         self._told.clear()
 
-    def place(self, lockstep: Lockstep, disagreement: Disagreement) -> tuple[StepFrame, ...] | None:
-        """Show where all columns stand. Returns their frames, None where a column has none."""
-        frames, problems = self._frames(lockstep)
-        whole = tuple(frame for frame in frames if frame is not None)
-        complete = len(whole) == len(frames)
-        comparison = self._compare(lockstep, whole) if complete and len(frames) > 1 else None
+    def place(self, lockstep: Lockstep, disagreement: Disagreement) -> Frames:
+        """Show where all columns stand. Returns their frames."""
+        frames = lockstep.frames()
+        comparison = None
+        if len(frames) > 1:
+            comparison = lockstep.compare(frames, top=MOST_PLACES, after_decoding=self.after_decoding)
         disagreement.note(None if self.after_decoding else comparison)
         leading = frames[0]
-        columns = tuple(
-            self._column(lockstep, index, frame, problem)
-            for index, (frame, problem) in enumerate(zip(frames, problems, strict=True))
-        )
+        columns = tuple(self._column(lockstep, index, frame) for index, frame in enumerate(frames))
         u = leading.draw.u if leading is not None else math.nan
         self._emit(
             c.PlaceShown(
@@ -58,39 +54,18 @@ class Telling:
                 comparison,
                 leading.choice.token if leading is not None else None,
                 None if math.isnan(u) else u,
-                next((frame.note for frame in whole if frame.note), ""),
+                next((frame.note for frame in frames if frame is not None and frame.note), ""),
             )
         )
         self.disagreement(disagreement)
-        return whole if complete else None
+        return frames
 
     def _step(self, lockstep: Lockstep) -> int:
         """How far from the prompt's end; within the prompt, as many tokens of the leading column before it."""
         tree = lockstep.leader.session.tree
         return lockstep.steps if tree.place >= tree.prompt_length else tree.place - tree.prompt_length
 
-    @staticmethod
-    def _frames(lockstep: Lockstep) -> tuple[list[StepFrame | None], list[str]]:
-        """Of every column, or why it has none."""
-        try:
-            return list(lockstep.frames()), [""] * len(lockstep.columns)
-        except NoTokenAllowed:
-            pass
-        frames: list[StepFrame | None] = []
-        problems: list[str] = []
-        for column in lockstep.columns:
-            try:
-                frames.append(column.session.frame())
-                problems.append("")
-            except NoTokenAllowed as error:
-                frames.append(None)
-                problems.append(str(error))
-        return frames, problems
-
-    def _compare(self, lockstep: Lockstep, frames: tuple[StepFrame, ...]) -> PlaceComparison | None:
-        return lockstep.compare(frames, top=MOST_PLACES, after_decoding=self.after_decoding)
-
-    def _column(self, lockstep: Lockstep, index: int, frame: StepFrame | None, problem: str) -> c.ColumnPlace:
+    def _column(self, lockstep: Lockstep, index: int, frame: StepFrame | None) -> c.ColumnPlace:
         column, standing = lockstep.columns[index], lockstep.standing(index)
         session = column.session
         path, appended = self._news(column)
@@ -104,7 +79,7 @@ class Telling:
             standing.waiting,
             standing.loose,
             standing.stopped,
-            problem or standing.trouble,
+            standing.trouble or (column.barred if frame is None else ""),
             _perplexity(session),
         )
 

@@ -26,6 +26,7 @@ from ntp_studio.loading import Loader
 from ntp_studio.looking import Looking
 from ntp_studio.session_desk import SessionDesk
 from ntp_studio.time_lapse import TimeLapse
+from ntp_studio.time_lapse_messages import ShowSnapshot
 from ntp_studio.training_desk import TrainingDesk
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ class Workbench:
                 self.sessions.carry_out(column, number, command)
             else:
                 getattr(self, f"_do_{type(command).__name__}")(column, command)
+        if isinstance(command, m.LoadModel | m.CloseModel | m.OpenSession | ShowSnapshot):
+            self.comparison.main_changed()
 
     @contextmanager
     def _telling(self, column: Column) -> Iterator[None]:

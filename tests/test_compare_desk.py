@@ -444,6 +444,7 @@ def test_unequal_vocabularies_are_labelled(desk: Desk, models: Path, tmp_path: P
     totals = desk.shown.columns
     assert all(math.isfinite(each.bits_per_byte) for each in totals)
     desk(c.ScoreText("The cat sat on the mat.", "a mat"))
+    desk.rest()
     scored = desk.only(c.Scored).scored
     assert not scored.same_tokens
     assert "".join(row.text for row in scored.rows).replace("·", " ") == "The cat sat on the mat."
@@ -454,6 +455,7 @@ def test_a_text_is_scored_exported_and_cancelled(desk: Desk, models: Path, tmp_p
     text = "The cat sat on the mat. " * 20
     add(desk, models / "gpt2")
     desk(c.ScoreText(text, "mats"))
+    desk.rest()
     scored = desk.only(c.Scored).scored
     assert [e.done for e in desk.said if isinstance(e, c.Scoring)][-1] > 0
     assert scored.name == "mats"
@@ -473,21 +475,37 @@ def test_a_text_is_scored_exported_and_cancelled(desk: Desk, models: Path, tmp_p
     assert len(table) - 1 == sum(column.tokens for column in scored.columns)
     (tmp_path / "text.txt").write_text(text, encoding="utf-8")
     desk(c.ScoreFile(str(tmp_path / "text.txt")))
+    desk.rest()
     assert desk.only(c.Scored).scored.name == "text.txt"
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
     desk(c.ScoreFile(str(tmp_path / "bytes.txt")))
     assert "UTF-8" in desk.only(c.ScoringFailed).message
     desk(c.ScoreText("", "nothing"))
     assert "two tokens" in desk.only(c.ScoringFailed).message
-    desk.engine.send(c.ScoreText(text, "mats"))
-    desk.engine.send(c.CancelScoring())
-    desk()
+    desk(c.ScoreText(text, "mats"))
+    desk(c.CancelScoring())
+    desk.rest()
     assert desk.only(c.ScoringFailed).cancelled
+    assert not [e for e in desk.said if isinstance(e, c.Scored)]
+    desk.check()
+
+
+def test_nothing_waits_for_a_text_that_is_scored(desk: Desk, models: Path) -> None:
+    add(desk, models / "gpt2")
+    desk(c.ScoreText("The cat sat on the mat. " * 400, "mats"))
+    desk(c.StepAll())
+    assert desk.only(c.PlaceShown).step == 1
+    desk(m.Step())
+    assert [e for e in desk.said if isinstance(e, m.FrameReady)]
+    assert desk.engine.workbench.comparison._scorer.working
+    desk(c.RemoveColumn(desk.numbers[1]))
+    assert "removed" in desk.only(c.ScoringFailed).message, "the model that reads it has gone"
     desk.check()
 
 
 def test_one_column_can_score_alone(desk: Desk) -> None:
     desk(c.ScoreText("The cat sat on the mat.", "a mat"))
+    desk.rest()
     scored = desk.only(c.Scored).scored
     assert scored.same_tokens
     assert scored.totals == ()
@@ -495,20 +513,86 @@ def test_one_column_can_score_alone(desk: Desk) -> None:
     assert scored.rows[1].columns[0].rank is not None
 
 
-def test_a_column_in_which_no_token_is_allowed_says_so(desk: Desk, models: Path) -> None:
+def test_a_follower_in_which_no_token_is_allowed_is_taken_along_all_the_same(desk: Desk, models: Path) -> None:
     add(desk, models / "llama")
+    first, second = desk.numbers
     everything = [f"#{i}=ban" for i in range(desk.lockstep.leader.session.model.tokens.vocab_size)]
-    banned = settings_from_names({"sequence_bias": everything[:900]})
-    desk(c.SetColumnDecoding(banned, desk.numbers[1]))
+    banned = settings_from_names({"sequence_bias": everything})
+    desk(c.SetColumnDecoding(banned, second))
     place = desk.only(c.PlaceShown)
-    if place.columns[1].frame is None:
-        assert place.columns[1].trouble
-        assert place.comparison is None
-        assert place.columns[0].frame is not None
-        desk(c.StepAll())
-        assert desk.only(c.CompareTrouble).message
-    desk(c.SetColumnDecoding(DecodingSettings()))
+    assert place.columns[0].frame is not None
+    assert place.columns[1].frame is None
+    assert "No token is allowed" in place.columns[1].trouble
+    assert place.comparison is None
     desk(c.StepAll())
+    assert desk.only(c.PlaceShown).step == 1
+    told = [column.told for column in desk.lockstep.columns]
+    assert told[0] == told[1]
+    desk(c.SetColumnDecoding(banned, first), c.SetColumnDecoding(DecodingSettings(), second))
+    desk(c.StepAll())
+    assert "leads" in desk.only(c.CompareTrouble).message, "it says which column"
+    token = desk.pages[second].place.frame.candidates[2].token  # type: ignore[union-attr]
+    desk(c.ForceInAll(second, token.id, desk.run))
+    assert desk.only(c.PlaceShown).step == 2, "what is forced needs no draw"
+    desk(c.ForceText(" and on"))
+    assert all(column.told.endswith(token.bytes + b" and on") for column in desk.lockstep.columns)
+    desk(c.SetMode("each its own"), c.StepAll())
+    assert desk.pages[first].cursor + 1 == desk.pages[second].cursor, "the other one goes on"
+    desk(c.SetColumnDecoding(DecodingSettings()), c.SetMode("same text"), c.StepAll())
+    desk.check()
+
+
+def test_what_one_column_told_alone_can_be_gone_along(desk: Desk, models: Path) -> None:
+    add(desk, models / "gpt2")
+    desk(*[c.StepAll()] * 6)
+    desk(*[c.BackAll()] * 4)
+    desk(c.SetMode("each its own"), c.StepAll(), c.SetMode("same text"))
+    leader = desk.lockstep.leader.session
+    length = len(leader.tree.line)
+    desk(c.GoToEnd())
+    assert leader.place == length, "no text is shown that cannot be gone to"
+    desk.check()
+    desk(*[c.BackAll()] * 2, c.ForwardAll())
+    assert leader.place == length - 1
+    desk.check()
+
+
+def test_with_luck_of_their_own_equal_columns_part(desk: Desk, models: Path) -> None:
+    add(desk, models / "llama")
+    desk(c.SetMode("each its own"), *[c.StepAll()] * 3)
+    first, second = (column.session for column in desk.lockstep.columns)
+    assert first.token_ids == second.token_ids, "the draw is shared"
+    pending = desk.pages[desk.numbers[0]].place.frame.choice.token  # type: ignore[union-attr]
+    desk(c.SetSameDraw(False))
+    now = desk.pages[desk.numbers[0]].place.frame.choice.token  # type: ignore[union-attr]
+    assert now == pending, "the first one keeps the common seed"
+    desk(*[c.StepAll()] * 6)
+    assert first.token_ids != second.token_ids
+    texts = first.token_ids, second.token_ids
+    desk(*[c.BackAll()] * 6, *[c.StepAll()] * 6)
+    assert (first.token_ids, second.token_ids) == texts, "and it can be repeated"
+    desk.check()
+
+
+def test_with_whom_weights_are_shared_is_told_when_the_main_page_changes(desk: Desk, models: Path) -> None:
+    desk(m.LoadModel(str(models / "gpt2"), "cpu"))
+    assert desk.columns is not None
+    assert desk.columns.columns[0].shared == ""
+    add(desk, models / "gpt2")
+    assert [state.shared for state in desk.columns.columns] == ["", "the main page"]
+    desk.check()
+
+
+def test_a_special_token_s_name_in_a_text_is_text(desk: Desk, models: Path) -> None:
+    add(desk, models / "gpt2")
+    desk(c.ForceText(" the cat and"))
+    before = [column.session.token_ids for column in desk.lockstep.columns]
+    desk(c.ForceText("<|endoftext|> said"))
+    for column, ids in zip(desk.lockstep.columns, before, strict=True):
+        tokens = column.session.model.tokens
+        assert column.told == b" the cat and<|endoftext|> said"
+        assert column.session.token_ids[: len(ids)] == ids, "what was told is not cut anew"
+        assert column.session.token_ids[-len(tokens.encode(" said")) :] == tokens.encode(" said")
     desk.check()
 
 

@@ -219,7 +219,7 @@ def _text_ids(tokens: Tokens, text: str) -> list[int]:
     wanted = text.encode("utf-8")
     for anchor in ("", *ANCHORS):
         try:
-            ids = tokens.encode_bare(anchor + text)
+            ids = tokens.encode_bare(anchor + text, special=False)
         except StudioError:  # a vocabulary of characters may lack the anchor
             continue
         cut = _cut(tokens, ids, wanted)

@@ -7,8 +7,9 @@ whole in all (`alignment.spans`). Divergences are in nats. The first column is t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ntp_studio.core.alignment import ByteSpan, spans
 from ntp_studio.core.compared import Divergence, Totals
@@ -20,10 +21,11 @@ from ntp_studio.core.scoring import (
     Progress,
     ScoredText,
     TextIds,
+    drain,
     plan,
     prepare,
     rows,
-    score,
+    score_piecewise,
     table,
 )
 from ntp_studio.core.tokens import same_vocabulary
@@ -123,6 +125,21 @@ def compare_text(
     Raises:
         StudioError: see `scoring.score`; or no model, or more than four. Cancelled.
     """
+    options: Any = {"window": window, "stride": stride, "top": top, "progress": progress, "cancelled": cancelled}
+    return drain(compare_piecewise(models, text, **options))
+
+
+def compare_piecewise(
+    models: Sequence[LanguageModel],
+    text: str,
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+    top: int = TOP,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Generator[None, None, TextComparison]:
+    """As `compare_text`, a chunk at a time, so that other work can be done between them."""
     if not 1 <= len(models) <= MOST_COLUMNS:
         raise StudioError(f"Up to {MOST_COLUMNS} models can be held against each other, not {len(models)}.")
     texts = [prepare(model, text) for model in models]
@@ -132,14 +149,14 @@ def compare_text(
     ]
     counter = _Counter(progress, [len(t.ids) for t in texts])
     group = [c for c, is_alike in enumerate(alike) if is_alike]
-    scored, figures = _in_step(
+    scored, figures = yield from _in_step(
         [models[c] for c in group], texts[0], window, stride, top, [counter.of(c) for c in group], cancelled
     )
     columns = dict(zip(group, scored, strict=True))
     pairs: dict[int, tuple[Divergence | None, ...]] = dict(zip(group[1:], figures, strict=True))
     for c, model in enumerate(models):
         if c not in columns:
-            columns[c] = score(
+            columns[c] = yield from score_piecewise(
                 model, texts[c], window=window, stride=stride, progress=counter.of(c), cancelled=cancelled
             )
     return TextComparison(
@@ -157,7 +174,7 @@ def _in_step(
     top: int,
     progress: list[Progress],
     cancelled: Cancelled | None,
-) -> tuple[list[ScoredText], list[tuple[Divergence | None, ...]]]:
+) -> Generator[None, None, tuple[list[ScoredText], list[tuple[Divergence | None, ...]]]]:
     """The same tokens through several models, chunk by chunk; never the logits of more than two at once."""
     shortest = min(model.info.context_length for model in models)
     if len({model.reads_in_chunks for model in models}) > 1:
@@ -181,6 +198,7 @@ def _in_step(
             figures[c - 1] += divergences(reference, other.array()[skip : skip + last - first], top)
             other.release()
         chunk.release()
+        yield
     for walk in walks[1:]:  # to its end, for its progress to be told
         next(walk, None)
     columns = [ScoredText(m.info, text, tuple(s), window, stride) for m, s in zip(models, scores, strict=True)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ntp_studio.core.alignment import continuation, told, whole
 from ntp_studio.core.session import Session
 from ntp_studio.core.tokens import same_vocabulary
-from ntp_studio.core.types import ContextFull, StepFrame, StopReason, StudioError
+from ntp_studio.core.types import ContextFull, NoTokenAllowed, StepFrame, StopReason, StudioError
 
 LOOSE = 32  # tokens behind the firm place before it moves on
 ONE_BY_ONE = 8  # up to so many tokens are taken each with its whole distribution, more in one reading
@@ -39,6 +39,7 @@ class Column:
         self.session = session
         self.decoding = session.decoding
         self.firm = 0  # how many of its generated tokens are never cut anew
+        self.barred = ""  # why its decoding allows no token at its place, where it does not
         self.trouble = ""
 
     @property
@@ -71,15 +72,25 @@ class Column:
         room = info.context_length - self.session.place
         if count > room:
             raise ContextFull(
-                f"{info.name} has room for {max(0, room):,} more tokens, and the text needs {count:,}. Go back or "
-                "restart."
+                f"{info.name} has room for {max(0, room):,} more token{'s' * (room != 1)}, and the text needs "
+                f"{count:,}. Go back or restart."
             )
 
-    def take(self, token_id: int, frame: StepFrame) -> None:
-        """Take a token of the frame of this place; as drawn, where its own draw gives it too."""
-        candidate = next((c for c in frame.candidates if c.token.id == token_id), None)
-        if candidate is None:
-            self.session.force(token_id)
+    def frame(self) -> StepFrame | None:
+        """Its distribution here; None where its decoding allows no token, and `barred` says why then."""
+        try:
+            frame = self.session.frame()
+        except NoTokenAllowed as error:
+            self.barred = str(error)
+            return None
+        self.barred = ""
+        return frame
+
+    def take(self, token_id: int, frame: StepFrame | None) -> None:
+        """Take a token of the frame of this place; as drawn, where its own draw gives it too. None: it has none."""
+        candidate = next((c for c in frame.candidates if c.token.id == token_id), None) if frame is not None else None
+        if candidate is None or frame is None:
+            self.read([token_id])
         else:
             drawn = frame.origin == "drawn" and frame.choice.token.id == token_id
             self.session.take(candidate, frame, "drawn" if drawn else "forced")
@@ -87,13 +98,18 @@ class Column:
     def read(self, ids: list[int]) -> None:
         """Go on with these tokens. Many are read in one go, and have no figures after decoding. Raises ContextFull."""
         self.check_room(len(ids))
-        if len(ids) <= ONE_BY_ONE:
-            for token_id in ids:
+        for i, token_id in enumerate(ids if len(ids) <= ONE_BY_ONE else []):
+            try:
                 self.session.force(token_id)
+            except NoTokenAllowed:  # what is forced needs no draw
+                ids = ids[i:]
+                break
         else:
-            for token_id in ids:
-                self.session.tree.grow(token_id, "forced")
-            self.session.complete_scores()
+            if len(ids) <= ONE_BY_ONE:
+                return
+        for token_id in ids:
+            self.session.tree.grow(token_id, "forced")
+        self.session.complete_scores()
 
     def replace(self, ids: list[int], first: int) -> None:
         """Make these its generated tokens from `first` on, and read those that are new. Raises ContextFull."""

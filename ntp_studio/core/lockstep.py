@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from ntp_studio.core.decoding.draw import StreamPlace
+from ntp_studio.core.decoding.draw import SEED_LIMIT, StreamPlace
 from ntp_studio.core.following import Column, Standing
 from ntp_studio.core.marks import Mark
 from ntp_studio.core.rewinding import Frames, Rewindable
 from ntp_studio.core.session import Session
 from ntp_studio.core.side_by_side import MOST_COLUMNS, Mode
-from ntp_studio.core.types import DEFAULT_SEED, ContextFull, DecodingSettings, StudioError
+from ntp_studio.core.types import DEFAULT_SEED, ContextFull, DecodingSettings, NoTokenAllowed, StudioError
 
 __all__ = ["MOST_COLUMNS", "Frames", "Lockstep", "Mark", "Mode", "Standing"]
 
@@ -82,18 +82,25 @@ class Lockstep(Rewindable):
 
         Raises:
             ContextFull: the leading column, or in "each its own" every one, has no room for another token.
+            NoTokenAllowed: the decoding of the leading column, or of all that could go on, allows none here.
             StudioError: this place is only looked at; this is so for `force` and `force_text`, too.
         """
         self._check_going_on()
         frames = frames or self.frames()
         if self.mode == "same text":
-            self._lead(frames[0].choice.token.id, frames)
+            leading = frames[0]
+            if leading is None:
+                raise NoTokenAllowed(f"{self.leader.session.model.info.name} leads: {self.leader.barred}")
+            self._lead(leading.choice.token.id, frames)
             self._mark_step(1)
             return frames
         free = [pair for pair in zip(self.columns, frames, strict=True) if pair[0].session.stopped is None]
         if not free:
             raise ContextFull("Every column is at the end of its text; go back or restart.")
-        for column, frame in free:
+        able = [(column, frame) for column, frame in free if frame is not None]
+        if not able:
+            raise NoTokenAllowed(free[0][0].barred)
+        for column, frame in able:
             column.take(frame.choice.token.id, frame)
             column.fix()
         self._mark_step(1)
@@ -180,6 +187,8 @@ class Lockstep(Rewindable):
             raise ValueError("columns must not share a cache: give each a twin of the model")
         self._come_back()
         column = Column(next(self._numbers), session)
+        if not self.same_draw:
+            session.set_seed(self._own_seed(column))
         if self._marks:
             prompt, chat = self._prompt
             session.set_prompt(prompt, chat=chat, progress=progress, cancelled=cancelled)
@@ -187,6 +196,8 @@ class Lockstep(Rewindable):
         text = self.text
         self.columns.insert(len(self.columns) if at is None else at, column)
         self._columns_changed(text)
+        if not self.same_draw and self._marks:
+            session.set_seed(session.seed, self._marks[self._at].luck.position)
         return column
 
     def duplicate(self, index: int) -> Column:
@@ -255,13 +266,17 @@ class Lockstep(Rewindable):
         self._share_draw()
 
     def set_same_draw(self, same: bool) -> None:
-        """Whether luck is shared; where not, every session has its own seed and draws."""
+        """Whether luck is shared; where not, every column has a seed of its own, the first one the common one."""
         self._come_back()
         self.same_draw = same
         self._share_draw()
-        if not same and self._marks:
+        if not same:
+            position = self._marks[self._at].luck.position if self._marks else 0
             for column in self.columns:
-                column.session.set_seed(column.session.seed)
+                column.session.set_seed(self._own_seed(column), position)
+
+    def _own_seed(self, column: Column) -> int:
+        return (self.seed + column.number) % SEED_LIMIT
 
     def set_seed(self, seed: int) -> None:
         """Of every column's draw, from this place on. Raises SettingError."""
@@ -269,7 +284,7 @@ class Lockstep(Rewindable):
         self._come_back()
         self.seed = seed
         for column in self.columns:
-            column.session.set_seed(seed)
+            column.session.set_seed(seed if self.same_draw else self._own_seed(column))
         if self._marks:
             self._marks[self._at] = replace(self._marks[self._at], luck=luck)
 

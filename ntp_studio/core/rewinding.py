@@ -19,7 +19,8 @@ from ntp_studio.core.session import Session
 from ntp_studio.core.side_by_side import Mode, SideBySide
 from ntp_studio.core.types import StepFrame, StudioError
 
-Frames = tuple[StepFrame, ...]
+Frames = tuple[StepFrame | None, ...]
+"""Of every column; None where its decoding allows no token (`Column.barred`)."""
 
 
 class Rewindable(SideBySide):
@@ -40,16 +41,19 @@ class Rewindable(SideBySide):
         if not self._marks:
             raise StudioError("There is no text yet; type a prompt.")
         with self._shared_luck():
-            return tuple(column.session.frame() for column in self.columns)
+            return tuple(column.frame() for column in self.columns)
 
     def compare(
         self, frames: Frames | None = None, *, top: int = TOP, after_decoding: bool = False
     ) -> PlaceComparison | None:
         """The columns' distributions held against the leading one's, with what its draw gives among the tokens. None
-        while they are not `together`. `frames` are those of this place, if they have been asked for already."""
-        if not self.together:
+        while they are not `together`, or one of them allows no token. `frames` are those of this place, if they have
+        been asked for already."""
+        frames = frames or self.frames()
+        leading = frames[0]
+        if not self.together or leading is None or None in frames:
             return None
-        drawn = (frames or self.frames())[0].choice.token.id
+        drawn = leading.choice.token.id
         sessions = [column.session for column in self.columns]
         with self._shared_luck():
             return compare_place(sessions, top=top, after_decoding=after_decoding, also=(drawn,))
@@ -141,14 +145,30 @@ class Rewindable(SideBySide):
         if self.looking:
             before = {at for at, _ in self._marks_before()}
             return self._leave_for(min((at for at in range(len(self._marks)) if at not in before), default=-1))
-        return self._go(self._at + 1)
+        return self._go(self._at + 1) or self._go_along_the_line()
+
+    def _go_along_the_line(self) -> bool:
+        """A token ahead where the text goes on and no step of all columns led there: in "each its own" it was told by
+        one alone. False if there is none."""
+        own = self.columns[:1] if self.mode == "same text" else self.columns
+        moved = [column for column in own if column.session.forward()]
+        if not moved:
+            return False
+        for column in moved:
+            column.fix()
+        if self.mode == "same text":
+            for column in self.columns[1:]:
+                column.follow(self.leader, None)
+        self._mark_step(1)
+        return True
 
     def go_to_end(self) -> bool:
-        """Behind the last step that is there. False if the columns are there."""
+        """To the end of the text that is there. False if the columns are there."""
         last = len(self._marks) - 1
-        if self.looking:
-            return self._leave_for(last)
-        return self._at != last and self._go(last)
+        moved = self._leave_for(last) if self.looking else self._at != last and self._go(last)
+        while self._go_along_the_line():
+            moved = True
+        return moved
 
     def _leave_for(self, at: int) -> bool:
         """From a place that is only looked at to this mark. False if there is none."""

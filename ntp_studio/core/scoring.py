@@ -11,13 +11,15 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ntp_studio.core.alignment import byte_ends
 from ntp_studio.core.model import LanguageModel, Rows
 from ntp_studio.core.types import ModelInfo, StudioError, TokenScore, TokenText
 
+Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
 Cancelled = Callable[[], bool]
 
@@ -160,25 +162,51 @@ def score(
         StudioError: see `prepare` and `plan`. ModelFailure: the model gave nothing usable. Cancelled.
     """
     prepared = prepare(model, text) if isinstance(text, str) else text
+    return drain(score_piecewise(model, prepared, window=window, stride=stride, progress=progress, cancelled=cancelled))
+
+
+def score_piecewise(
+    model: LanguageModel,
+    text: TextIds,
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Generator[None, None, ScoredText]:
+    """As `score`, a chunk at a time, so that other work can be done between them."""
     window, stride = plan(model.info, window, stride)
-    ids = prepared.ids
+    ids = text.ids
     scores: list[TokenScore | None] = [None]
     for first, last, chunk, skip in rows(model.twin(), ids, window, stride, progress=progress, cancelled=cancelled):
         scores.extend(chunk.scores(ids[first:last], skip))
-    return ScoredText(model.info, prepared, tuple(scores), window, stride)
+        chunk.release()
+        yield
+    return ScoredText(model.info, text, tuple(scores), window, stride)
+
+
+def drain(work: Generator[None, None, Result]) -> Result:
+    """All of it at once."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            result: Result = done.value
+            return result
 
 
 COLUMNS = (
-    "model", "position", "begin_byte", "end_byte", "id", "text", "bytes", "special", "logprob_nats", "surprisal_bits",
+    "model", "model_name", "dtype", "position", "begin_byte", "end_byte", "id", "text", "bytes", "special", "logprob_nats", "surprisal_bits",
     "rank", "entropy_bits",
 )  # fmt: skip
 
 
 def table(name: str, scored: ScoredText) -> Iterator[list[object]]:
     """A row of `COLUMNS` for every token; None where there is no figure. `text` is a JSON string, in quotation marks,
-    so that no spreadsheet takes a token for a formula; `bytes` is hexadecimal and exact."""
+    so that no spreadsheet takes a token for a formula; `bytes` is hexadecimal and exact. `name` is what the model is
+    called beside others ("A"), `model_name` its own."""
     for i, (token, figures) in enumerate(zip(scored.text.tokens, scored.scores, strict=True)):
-        row: list[object] = [name, i, scored.begin(i), scored.text.ends[i], token.id]
+        row: list[object] = [name, scored.info.name, scored.info.dtype, i, scored.begin(i), scored.text.ends[i], token.id]
         row += [json.dumps(token.text, ensure_ascii=False), token.bytes.hex(), int(token.special)]
         if figures is None:
             row += [None] * 4

@@ -243,11 +243,12 @@ class Session:
         self._chain = Chain.of(decoding)
         self.decoding = decoding
 
-    def set_seed(self, seed: int) -> None:
-        """Start the random stream of this seed at this place (and, on a restart, after the prompt)."""
+    def set_seed(self, seed: int, position: int = 0) -> None:
+        """Start the random stream of this seed at this place (and, on a restart, after the prompt), as if so many draws
+        had been made from it already."""
         self._first = StreamPlace(seed)
         if self.tree.ids:
-            self.tree.here.seeded = self._first
+            self.tree.here.seeded = StreamPlace(seed, position)
 
     def move_needle(self, u: float | None) -> None:
         """Put the dart's needle at u in [0, 1) for the token after this place; None gives it back to the seed."""

@@ -102,8 +102,9 @@ class Tokens(ABC):
     def encode(self, text: str) -> list[int]:
         """The token ids of a text, with what the tokenizer adds by itself (a beginning-of-text token, say)."""
 
-    def encode_bare(self, text: str) -> list[int]:
-        """The token ids of a text in the middle of another: without what the tokenizer puts before or after."""
+    def encode_bare(self, text: str, *, special: bool = True) -> list[int]:
+        """The token ids of a text in the middle of another: without what the tokenizer puts before or after. The name
+        of a special token is that token, or, without `special`, text like any other."""
         return self.encode(text)
 
     @abstractmethod
@@ -171,8 +172,9 @@ class HuggingFaceTokens(Tokens):
     def encode(self, text: str) -> list[int]:
         return list(self.tokenizer(_readable(text), verbose=False)["input_ids"])
 
-    def encode_bare(self, text: str) -> list[int]:
-        return list(self.tokenizer(_readable(text), add_special_tokens=False, verbose=False)["input_ids"])
+    def encode_bare(self, text: str, *, special: bool = True) -> list[int]:
+        options = {"add_special_tokens": False, "verbose": False, "split_special_tokens": not special}
+        return list(self.tokenizer(_readable(text), **options)["input_ids"])
 
     def encode_chat(self, text: str) -> tuple[list[int], list[bool]]:
         if not self.has_chat_template:
