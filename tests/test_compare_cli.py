@@ -94,7 +94,10 @@ def test_a_text_is_forced_through_all_and_written_as_a_table(
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(tokens) == sum(c["tokens"] for c in text["columns"])
+    assert list(rows[0])[:4] == ["model", "model_name", "dtype", "position"]
     for row, event in zip(rows, tokens, strict=True):
+        assert (row["model_name"], row["dtype"]) == (event["model_name"], event["dtype"])
+        assert (row["model_name"], row["dtype"]) == ("one", {"A": "float32", "B": "bfloat16"}[row["model"]])
         assert json.loads(row["text"]) == event["text"]
         assert (row["logprob_nats"] or None) == (None if event["logprob_nats"] is None else str(event["logprob_nats"]))
     first = [row for row in rows if row["model"] == "A"]

@@ -196,8 +196,8 @@ def drain(work: Generator[None, None, Result]) -> Result:
 
 
 COLUMNS = (
-    "model", "model_name", "dtype", "position", "begin_byte", "end_byte", "id", "text", "bytes", "special", "logprob_nats", "surprisal_bits",
-    "rank", "entropy_bits",
+    "model", "model_name", "dtype", "position", "begin_byte", "end_byte", "id", "text", "bytes", "special",
+    "logprob_nats", "surprisal_bits", "rank", "entropy_bits",
 )  # fmt: skip
 
 
@@ -206,7 +206,8 @@ def table(name: str, scored: ScoredText) -> Iterator[list[object]]:
     so that no spreadsheet takes a token for a formula; `bytes` is hexadecimal and exact. `name` is what the model is
     called beside others ("A"), `model_name` its own."""
     for i, (token, figures) in enumerate(zip(scored.text.tokens, scored.scores, strict=True)):
-        row: list[object] = [name, scored.info.name, scored.info.dtype, i, scored.begin(i), scored.text.ends[i], token.id]
+        row: list[object] = [name, scored.info.name, scored.info.dtype]
+        row += [i, scored.begin(i), scored.text.ends[i], token.id]
         row += [json.dumps(token.text, ensure_ascii=False), token.bytes.hex(), int(token.special)]
         if figures is None:
             row += [None] * 4

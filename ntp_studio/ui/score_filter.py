@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QLocale, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QButtonGroup,
-    QComboBox,
-    QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -17,14 +15,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ntp_studio.ui.heat_legend import HeatLegend
-from ntp_studio.ui.score_data import Condition
+from ntp_studio.ui.panel_labels import scaled
+from ntp_studio.ui.score_cells import unit
+from ntp_studio.ui.score_choice import Conditions
+from ntp_studio.ui.score_data import BITS, Condition
+from ntp_studio.ui.score_legend import SurprisalLegend
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.train_fields import Decimal, field_style
 from ntp_studio.ui.typing_guard import claims_escape, let_go
 
 DEBOUNCE_MS = 120
 MOST_BITS = 1_000.0
+USUAL_BITS = 1.0
 
 
 class FindText(QLineEdit):
@@ -45,7 +48,7 @@ class FindText(QLineEdit):
 
 class ScoreFilter(QWidget):
     changed = Signal(str, str, float)  # text, condition, bits
-    surprisal_chosen = Signal(bool)  # surprisals in bits in the place of log-probabilities in nats
+    surprisal_chosen = Signal(bool)  # surprisals and all else in bits, or log-probabilities and all else in nats
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,18 +62,13 @@ class ScoreFilter(QWidget):
             self.tr("Show only rows with this text; · and a space are the same, capitals do not matter")
         )
         self._find.setClearButtonEnabled(False)
-        self._condition = QComboBox(self)
+        self._condition = Conditions(theme, self.tr("Which rows are shown"))
         self._condition.setObjectName("score_condition")
-        self._condition.setAccessibleName(self.tr("Which rows are shown"))
-        self._bits = QDoubleSpinBox(self)
+        self._nats = False
+        self._threshold = USUAL_BITS  # bits, whichever unit it is shown in
+        self._bits = Decimal(0.0, MOST_BITS, USUAL_BITS, self.tr("By more than so much"))
         self._bits.setObjectName("score_bits")
-        self._bits.setAccessibleName(self.tr("Bits"))
-        self._bits.setLocale(QLocale.c())
-        self._bits.setDecimals(2)
-        self._bits.setRange(0.0, MOST_BITS)
-        self._bits.setSingleStep(0.5)
-        self._bits.setValue(1.0)
-        self._bits.setSuffix(self.tr(" bits"))
+        self._bits.setRange(0.0, MOST_BITS)  # no more is ever asked for; it is as wide as that
         self._bits.setKeyboardTracking(False)
         self._count = QLabel(self)
         self._count.setObjectName("score_count")
@@ -86,7 +84,7 @@ class ScoreFilter(QWidget):
         first.addStretch(1)
         second = QHBoxLayout()
         second.setSpacing(12)
-        self._legend = HeatLegend(theme, self)
+        self._legend = SurprisalLegend(theme, self)
         self._legend.setToolTip(self.tr("The colours: surprisal, of several tokens together their mean"))
         second.addWidget(self._legend)
         second.addWidget(self._make_tabs())
@@ -103,7 +101,7 @@ class ScoreFilter(QWidget):
         self._timer.timeout.connect(self._announce)
         self._find.textChanged.connect(self._wait)
         self._condition.currentIndexChanged.connect(self._condition_changed)
-        self._bits.valueChanged.connect(self._wait)
+        self._bits.valueChanged.connect(self._bits_changed)
         theme.changed.connect(self._restyle)
         self.setFocusProxy(self._find)
         self.show_columns(2, divergences=True)
@@ -119,8 +117,16 @@ class ScoreFilter(QWidget):
         self._tabs = QButtonGroup(self)
         for i, (name, text, tip) in enumerate(
             (
-                ("score_logprob", self.tr("Log-prob"), self.tr("Natural logarithms of probabilities, in nats")),
-                ("score_surprisal", self.tr("Surprisal"), self.tr("−log₂ p, how unexpected each was, in bits")),
+                (
+                    "score_surprisal",
+                    self.tr("Surprisal, bits"),
+                    self.tr("−log₂ p, how unexpected each was; all figures of the rows are in bits"),
+                ),
+                (
+                    "score_logprob",
+                    self.tr("Log-prob, nats"),
+                    self.tr("ln p, natural logarithms of probabilities; all figures of the rows are in nats"),
+                ),
             )
         ):
             button = QToolButton(tabs)
@@ -153,9 +159,10 @@ class ScoreFilter(QWidget):
         self._condition.addItem(self.tr("A surprise of more than"), "surprising")
         for i, tip in enumerate(self._tips()):
             self._condition.setItemData(i, tip, Qt.ItemDataRole.ToolTipRole)
-        self._bits.setValue(1.0)
         for part in (self._find, self._condition, self._bits):
             part.blockSignals(False)
+        self._threshold = USUAL_BITS
+        self._show_threshold()
         self._show_bits()
 
     def _tips(self) -> list[str]:
@@ -176,7 +183,8 @@ class ScoreFilter(QWidget):
         self._arrange()
 
     def criteria(self) -> tuple[str, Condition, float]:
-        return self._find.text(), self._condition.currentData(), self._bits.value()
+        """Text, condition, and its bits."""
+        return self._find.text(), self._condition.currentData(), self._threshold
 
     def clear(self) -> None:
         """Show all rows again."""
@@ -189,6 +197,19 @@ class ScoreFilter(QWidget):
     @Slot()
     def _wait(self) -> None:
         self._timer.start()
+
+    @Slot(float)
+    def _bits_changed(self, value: float) -> None:
+        self._threshold = value * BITS if self._nats else value
+        self._wait()
+
+    def _show_threshold(self) -> None:
+        """What is asked for stays exact, whatever decimals it is shown with."""
+        self._bits.blockSignals(True)
+        self._bits.setDecimals(3 if self._nats else 2)
+        self._bits.setSuffix(f" {unit(self._nats)}")
+        self._bits.setValue(self._threshold / BITS if self._nats else self._threshold)
+        self._bits.blockSignals(False)
 
     @Slot()
     def _condition_changed(self) -> None:
@@ -209,7 +230,11 @@ class ScoreFilter(QWidget):
     @Slot(int, bool)
     def _tab_toggled(self, tab: int, checked: bool) -> None:
         if checked:
-            self.surprisal_chosen.emit(tab == 1)
+            self._nats = tab == 1
+            self._legend.show_unit(self._nats)
+            self._show_threshold()
+            self._arrange()
+            self.surprisal_chosen.emit(not self._nats)
 
     # -- looks ---------------------------------------------------------------------------------------------------------
 
@@ -226,6 +251,15 @@ class ScoreFilter(QWidget):
 
     @Slot()
     def _restyle(self) -> None:
+        self.setStyleSheet(field_style(self._theme.palette))
         self._find.setFixedWidth(px(170))
+        fields = (self._find, self._condition, self._bits)
+        height = max(field.sizeHint().height() for field in fields)
+        for field in fields:
+            field.setFixedHeight(height)
+        for tab in self._tabs.buttons():  # as wide as its name is when chosen (bold), so that none moves
+            tab.setMinimumWidth(
+                QFontMetrics(scaled(self.font(), 1.0, QFont.Weight.Bold)).horizontalAdvance(tab.text()) + 26
+            )
         self._find.setStyleSheet(f"QLineEdit {{ placeholder-text-color: {self._theme.palette.muted}; }}")
         self._arrange()

@@ -102,11 +102,18 @@ class GroupedHeader(QHeaderView):
             x += one.width() + px(4)
         painter.setFont(self._fonts()[1])
         painter.setPen(self._theme.palette.color("text"))
-        words = self.tr("compared") if field.of_pair else self._names[field.place]
         room = whole.right() - x - px(6)
-        words = QFontMetrics(painter.font()).elidedText(words, Qt.TextElideMode.ElideMiddle, room)
+        words = self.group_words(field, room)
         rect = QRect(x + px(2), y, max(room, 0), one.height())
         painter.drawText(rect, int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextSingleLine), words)
+
+    def group_words(self, field: Field, room: int) -> str:
+        """What stands beside the letters: of a pair all or nothing, of a model what there is room for."""
+        metrics = QFontMetrics(self._fonts()[1])
+        if field.of_pair:
+            words = self.tr("compared")
+            return words if metrics.horizontalAdvance(words) <= room else ""
+        return metrics.elidedText(self._names[field.place], Qt.TextElideMode.ElideMiddle, room)
 
     def _paint_name(self, painter: QPainter, rect: QRect, section: int, field: Field) -> None:
         p, is_sorted = self._theme.palette, self._sorted[0] == section

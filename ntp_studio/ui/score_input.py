@@ -18,18 +18,12 @@ from PySide6.QtWidgets import (
 )
 
 from ntp_studio.ui.panel_labels import ElidedLabel, scaled
+from ntp_studio.ui.score_names import Source, file_name_of, name_of
 from ntp_studio.ui.score_paper import MOST_BYTES, Paper, dropped_file
 from ntp_studio.ui.style import base_size, px, set_property
 from ntp_studio.ui.theme import Theme
 
-NAME_LENGTH = 40
 COUNT_MS = 120  # after a person stops typing
-
-
-def name_of(text: str) -> str:
-    """What a pasted text is called: its first words, in quotation marks."""
-    line = " ".join(text[: 4 * NAME_LENGTH].split())
-    return f"“{line}”" if len(line) <= NAME_LENGTH else f"“{line[:NAME_LENGTH].rstrip()}…”"
 
 
 class ScoreInput(QFrame):
@@ -47,7 +41,7 @@ class ScoreInput(QFrame):
         self._theme = theme
         self._columns = 0
         self._running = False
-        self._named = ""  # what is being scored
+        self.asked: Source | None = None  # what was asked for last
         self._title = QLabel(self.tr("Score a text"), self)
         self._title.setProperty("role", "title")
         self._hint = QLabel(self)
@@ -100,9 +94,9 @@ class ScoreInput(QFrame):
         self._bytes = QLabel(box)
         self._bytes.setObjectName("score_bytes")
         self._bytes.setProperty("role", "muted")
-        self._open = QPushButton(self.tr("Open file…"), box)
+        self._open = QPushButton(self.tr("Open file and score…"), box)
         self._open.setObjectName("score_open")
-        self._open.setToolTip(self.tr("A text file in UTF-8"))
+        self._open.setToolTip(self.tr("A text file in UTF-8, scored at once; what is written here stays"))
         self._open.clicked.connect(self.ask_file)
         self._score = QPushButton(self.tr("Score  (Ctrl+Enter)"), box)
         self._score.setObjectName("score_start")
@@ -175,7 +169,8 @@ class ScoreInput(QFrame):
             self._foot.setCurrentIndex(1)
             self._paper.setReadOnly(True)
             self._cancel.setFocus(Qt.FocusReason.OtherFocusReason)
-            self._doing.setText(self.tr("Scoring {0}").format(self._named) if self._named else self.tr("Scoring …"))
+            words = self.tr("Scoring …") if self.asked is None else self.tr("Scoring {0}").format(self.asked.name)
+            self._doing.setText(words)
         self._bar.setMaximum(total)
         self._bar.setValue(done)
         words = self.tr("{0} of {1} tokens").format(f"{done:,}", f"{total:,}")
@@ -209,9 +204,20 @@ class ScoreInput(QFrame):
         self._count()
         if self._running or not self._score.isEnabled():
             return
-        self._named = name_of(text)
+        self.ask(Source(name_of(text), text=text))
+
+    def ask(self, source: Source) -> None:
+        """Have this text or file scored."""
+        self.asked = source
         self.show_problem("")
-        self.score_text.emit(text, self._named)
+        if source.path:
+            self.score_file.emit(source.path)
+        else:
+            self.score_text.emit(source.text, source.name)
+
+    def take_focus(self) -> None:
+        """To where a person can go on at once."""
+        (self._cancel if self._running else self._paper).setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def ask_file(self) -> None:
@@ -232,9 +238,7 @@ class ScoreInput(QFrame):
         elif not path:
             self.show_problem(self.tr("One file at a time, please: several were dropped."))
         else:
-            self._named = path.replace("\\", "/").rsplit("/", 1)[-1]
-            self.show_problem("")
-            self.score_file.emit(path)
+            self.ask(Source(file_name_of(path), path=path))
 
     @Slot()
     def cancel(self) -> None:

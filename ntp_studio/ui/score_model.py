@@ -36,8 +36,8 @@ class ScoreModel(QAbstractTableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.data_ = ScoreData(NOTHING_SCORED)
-        self.fields: tuple[Field, ...] = fields(NOTHING_SCORED, False)
-        self.surprisal = False
+        self.fields: tuple[Field, ...] = fields(NOTHING_SCORED, True)
+        self.surprisal = True
         self.sorting: tuple[int, bool] = (0, False)  # section, descending
         self._shown: Rows = np.zeros(0, np.intp)  # in the order of the text
         self._order: Rows = self._shown
@@ -62,8 +62,8 @@ class ScoreModel(QAbstractTableModel):
         self._arrange()
 
     def show_surprisal(self, surprisal: bool) -> None:
-        """Log-probabilities in nats, or surprisals in bits. The rows stay in their order, which is then the other way
-        about, since a surprisal is a negative log-probability."""
+        """Surprisals in bits, or log-probabilities with all else in nats. The rows stay in their order, which is then
+        the other way about, since a surprisal is a negative log-probability."""
         if surprisal == self.surprisal:
             return
         self.surprisal = surprisal

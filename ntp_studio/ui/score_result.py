@@ -10,8 +10,10 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ntp_studio.core.compared import ScoredComparison
+from ntp_studio.ui.candidate_text import number
+from ntp_studio.ui.column_colors import letter
 from ntp_studio.ui.panel_labels import ElidedLabel, scaled
-from ntp_studio.ui.score_cells import figure
+from ntp_studio.ui.score_cells import unit
 from ntp_studio.ui.score_data import Rows, ScoreData
 from ntp_studio.ui.score_filter import ScoreFilter
 from ntp_studio.ui.score_model import NOTHING_SCORED
@@ -34,6 +36,7 @@ class ScoreResult(QWidget):
         self.setObjectName("score_result")
         self._theme = theme
         self._data = ScoreData(NOTHING_SCORED)
+        self._nats = False
         self._refreshed = 0.0  # when the ribbon was drawn
         self._worst: Rows | None = None  # rows to jump to, the worst first; None until asked for
         self._jumped = -1  # at which of them, -1 for none
@@ -41,6 +44,8 @@ class ScoreResult(QWidget):
         self.ribbon = ScoreRibbon(theme, self)
         self.filter = ScoreFilter(theme, self)
         self.table = ScoreTable(theme, self)
+        self._stretches = ElidedLabel(parent=self)
+        self._stretches.setObjectName("score_stretches")
         self._nothing = QLabel(self)
         self._nothing.setObjectName("score_nothing")
         self._nothing.setProperty("role", "muted")
@@ -61,6 +66,7 @@ class ScoreResult(QWidget):
         column.addWidget(self.totals)
         column.addWidget(self._make_ribbon())
         column.addWidget(self.filter)
+        column.addWidget(self._stretches)
         column.addWidget(self.table, 1)
         column.addWidget(self._empty, 1)
         self._filler = QTimer(self)
@@ -68,7 +74,7 @@ class ScoreResult(QWidget):
         self._filler.timeout.connect(self._fill_on)
         self.ribbon.row_clicked.connect(self._ribbon_clicked)
         self.filter.changed.connect(self._filter_changed)
-        self.filter.surprisal_chosen.connect(self.table.show_surprisal)
+        self.filter.surprisal_chosen.connect(self._unit_chosen)
         self.table.row_chosen.connect(self._row_chosen)
         self.table.copied.connect(self._copied)
         theme.changed.connect(self._restyle)
@@ -118,9 +124,11 @@ class ScoreResult(QWidget):
         one = data.pairs == 0
         known = any(totals is not None for totals in scored.totals)
         self._heading.setText(self.tr("SURPRISAL") if one else self.tr("DISAGREEMENT"))
-        self._what.setText(self._named_measure(scored))
-        self._what.setToolTip(self._what.text())
-        self.ribbon.setAccessibleName(f"{self._heading.text().capitalize()}: {self._what.text()}")
+        self._name_measure()
+        self._stretches.setText(self._told_stretches(scored))
+        ends = self.tr("The models cut the text into different tokens; a row ends where a token of each of them ends.")
+        self._stretches.setToolTip(f"{self._stretches.text()}.\n{ends}")
+        self._stretches.setVisible(not scored.same_tokens)
         self.totals.show_scored(scored)
         self.filter.show_columns(len(scored.columns), known)
         self.table.show_data(data)
@@ -131,15 +139,44 @@ class ScoreResult(QWidget):
         self._show_worst()
         self._show_count()
 
+    def _name_measure(self) -> None:
+        words = self._named_measure(self.scored).format(unit(self._nats))
+        self._what.setText(words)
+        self._what.setToolTip(words)
+        self.ribbon.setAccessibleName(f"{self._heading.text().capitalize()}: {words}")
+
     def _named_measure(self, scored: ScoredComparison) -> str:
         equal = sum(totals is not None for totals in scored.totals)
         if not scored.totals:
-            return self.tr("of the only model, bits")
+            return self.tr("of the only model, {0}")
         if not equal:
-            return self.tr("size of Δ log-probability, bits")
+            return self.tr("size of Δ log-probability, {0}") if self._nats else self.tr("size of Δ surprisal, {0}")
         if equal < len(scored.totals):
-            return self.tr("KL(A‖x), or size of Δ log-probability where vocabularies are unequal; largest, in bits")
-        return self.tr("KL(A‖B), bits") if equal == 1 else self.tr("KL(A‖x), the largest of all x, bits")
+            if self._nats:
+                return self.tr("KL(A‖x), or size of Δ log-probability where vocabularies are unequal; largest, in {0}")
+            return self.tr("KL(A‖x), or size of Δ surprisal where vocabularies are unequal; largest, in {0}")
+        return self.tr("KL(A‖B), {0}") if equal == 1 else self.tr("KL(A‖x), the largest of all x, {0}")
+
+    def _told_stretches(self, scored: ScoredComparison) -> str:
+        """What a row is where it is not a token of all models."""
+        if scored.same_tokens:
+            return ""
+        words = self.tr("{0} stretches that are whole in every model; {1}")
+        if len(scored.rows) == 1:
+            words = self.tr("1 stretch that is whole in every model; {1}")
+        counts = [number(column.tokens) for column in scored.columns]
+        each = [self.tr("{0} has {1} tokens").format(letter(0), counts[0])]
+        each += [f"{letter(i)} {count}" for i, count in enumerate(counts[1:], 1)]
+        return words.format(number(len(scored.rows)), ", ".join(each))
+
+    @Slot(bool)
+    def _unit_chosen(self, surprisal: bool) -> None:
+        """All that tells of rows goes over to the other unit together."""
+        self._nats = not surprisal
+        self.table.show_surprisal(surprisal)
+        self.ribbon.show_unit(self._nats)
+        self._name_measure()
+        self._show_worst()
 
     @Slot()
     def _fill_on(self) -> None:
@@ -224,9 +261,8 @@ class ScoreResult(QWidget):
         which = self.tr("highest at") if self._data.pairs == 0 else self.tr("worst at")
         if self._jumped >= 0:
             which = self.tr("{0} of {1} ·").format(f"{self._jumped + 1:,}", f"{len(found):,}")
-        words = self.tr("{0} #{1} {2} {3} bits")
-        value = figure(float(self._data.measure[row]), 2)
-        text = words.format(which, f"{row + 1:,}", self._data.rows[row].text[:24], value)
+        value = self.ribbon.told(float(self._data.measure[row]))
+        text = f"{which} #{row + 1:,} {self._data.rows[row].text[:24]} {value}"
         self._worst_label.setText(text)
         self._worst_label.setMinimumWidth(min(self._worst_label.sizeHint().width(), px(340)))
         self._worst_label.setToolTip(f"<qt>{html.escape(text)}</qt>")
@@ -254,5 +290,6 @@ class ScoreResult(QWidget):
         self._ribbon_box.setContentsMargins(px(12), px(7), px(12), px(6))
         for label in (self._what, self._worst_label):
             label.setFont(scaled(self.font(), 0.92))
-        self._what.set_color(p.color("muted"))
+        for label in (self._what, self._stretches):
+            label.set_color(p.color("muted"))
         self._worst_label.set_color(p.color("text"))

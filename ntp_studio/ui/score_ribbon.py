@@ -11,8 +11,8 @@ from PySide6.QtGui import QFontMetrics, QHelpEvent, QMouseEvent, QPainter, QPain
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from ntp_studio.ui.panel_labels import scaled
-from ntp_studio.ui.score_cells import figure
-from ntp_studio.ui.score_data import Floats, Rows, ScoreData
+from ntp_studio.ui.score_cells import figure, unit
+from ntp_studio.ui.score_data import BITS, NOTHING, Floats, Rows, ScoreData
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
@@ -33,6 +33,7 @@ class ScoreRibbon(QWidget):
         self._theme = theme
         self._data: ScoreData | None = None
         self._current = -1
+        self._nats = False
         self._bars: QPixmap | None = None
         self._starts: Rows = np.zeros(0, np.intp)  # the first row of every bar
         self._peaks: Floats = np.zeros(0)
@@ -46,6 +47,17 @@ class ScoreRibbon(QWidget):
         self._data = data
         self._current = -1
         self.refresh()
+
+    def show_unit(self, nats: bool) -> None:
+        """In which figures are told; the bars are the same."""
+        if nats != self._nats:
+            self._nats = nats
+            self.update()
+
+    def told(self, bits: float) -> str:
+        """A figure with its unit, and with as many decimals as in the table."""
+        known = self._data is not None and any(totals is not None for totals in self._data.scored.totals)
+        return f"{figure(bits / BITS if self._nats else bits, 3 if known or self._nats else 2)} {unit(self._nats)}"
 
     def refresh(self) -> None:
         """More of the measure is known."""
@@ -145,7 +157,7 @@ class ScoreRibbon(QWidget):
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._bars)
         p = self._theme.palette
-        if len(self._peaks):
+        if np.any(self._peaks > NOTHING):  # else no bar has a height
             self._paint_top(painter)
         if self._current >= 0 and len(self._starts):
             bar = int(np.searchsorted(self._starts, self._current, side="right")) - 1
@@ -164,7 +176,7 @@ class ScoreRibbon(QWidget):
     def _paint_top(self, painter: QPainter) -> None:
         """What the full height stands for."""
         p, font = self._theme.palette, scaled(self.font(), 0.87)
-        words = self.tr("full height {0} bits").format(figure(self.top(), 2))
+        words = self.tr("full height {0}").format(self.told(self.top()))
         metrics = QFontMetrics(font)
         width = metrics.horizontalAdvance(words) + px(8)
         rect = QRectF(self.width() - width, 0, width, metrics.height())
@@ -192,9 +204,8 @@ class ScoreRibbon(QWidget):
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             row = self.row_at(event.pos().x())
             if row >= 0 and self._data is not None:
-                words = self.tr("#{0} · {1} · {2} bits").format(
-                    f"{row + 1:,}", self._data.rows[row].text, figure(float(self._data.measure[row]))
-                )
+                value = self.told(float(self._data.measure[row]))
+                words = f"#{row + 1:,} · {self._data.rows[row].text} · {value}"
                 QToolTip.showText(event.globalPos(), f"<qt>{html.escape(words)}</qt>", self)
             return True
         return super().event(event)

@@ -85,6 +85,8 @@ class TotalsTable(QFrame):
                 self._figures.append(label)
                 self._grid.addWidget(label, row, first + i, right)
         self._grid.setRowStretch(len(lines) + 1, 1)
+        for part in self._parts:
+            part.show()  # at once: a layout shows them only later, and until then the table would have no height
         self._restyle()
 
     def texts(self) -> list[str]:

@@ -6,7 +6,7 @@ It shows what it is told and says what a person asks for; the worker is told by 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from ntp_studio.compare_messages import ColumnsChanged, Scored, Scoring, ScoringFailed
@@ -14,6 +14,7 @@ from ntp_studio.core.compared import ScoredComparison
 from ntp_studio.ui.column_colors import letter
 from ntp_studio.ui.panel_labels import ElidedLabel, scaled
 from ntp_studio.ui.score_input import ScoreInput
+from ntp_studio.ui.score_names import Source, csv_name
 from ntp_studio.ui.score_result import ScoreResult
 from ntp_studio.ui.style import set_property
 from ntp_studio.ui.theme import Theme
@@ -38,6 +39,7 @@ class ScoreView(QWidget):
         self._models: tuple[tuple[str, str], ...] = ()  # their names and dtypes
         self._scoring: tuple[int, ...] | None = None  # the numbers of those that read the text
         self._scored: tuple[int, ...] | None = None  # the numbers of those whose figures are on view
+        self._source: Source | None = None  # what the figures on view are of
         self.input = ScoreInput(theme, self)
         self.result = ScoreResult(theme, self)
         self._stack = QStackedWidget(self)
@@ -49,11 +51,18 @@ class ScoreView(QWidget):
         self._stale.setWordWrap(True)
         self._stale.setProperty("role", "muted")
         self._stale.hide()
+        self._rescore = self._button("score_rescore", self.tr("Score again"), self._score_again)
+        self._rescore.setToolTip(self.tr("The same text by the columns that are there now"))
+        self._rescore.hide()
+        stale = QHBoxLayout()
+        stale.setSpacing(10)
+        stale.addWidget(self._stale, 1)
+        stale.addWidget(self._rescore)
         column = QVBoxLayout(self)
-        column.setContentsMargins(14, 10, 14, 12)
-        column.setSpacing(8)
+        column.setContentsMargins(0, 0, 0, 0)  # as the columns, in whose place it stands
+        column.setSpacing(10)
         column.addLayout(self._make_head())
-        column.addWidget(self._stale)
+        column.addLayout(stale)
         column.addWidget(self._stack, 1)
         self._said_timer = QTimer(self)
         self._said_timer.setSingleShot(True)
@@ -117,6 +126,7 @@ class ScoreView(QWidget):
     def show_scored(self, event: Scored) -> None:
         self._scored = self._numbers if self._scoring is None else self._scoring
         self._scoring = None
+        self._source = self.input.asked
         self.input.show_ended()
         self.result.show_scored(event.scored)
         self._show_result()
@@ -155,6 +165,11 @@ class ScoreView(QWidget):
         return self.input.running
 
     @Slot()
+    def _score_again(self) -> None:
+        if self._source is not None and self._numbers and not self.running:
+            self.input.ask(self._source)
+
+    @Slot()
     def ask_export(self) -> None:
         dialog = QFileDialog(self.window(), self.tr("Export the figures as CSV"))
         dialog.setObjectName("score_export_dialog")
@@ -162,6 +177,7 @@ class ScoreView(QWidget):
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilters([self.tr("Comma-separated values (*.csv)")])
         dialog.setDefaultSuffix("csv")
+        dialog.selectFile(csv_name(self.result.scored.name))
         dialog.fileSelected.connect(self.export_requested)
         dialog.open()
 
@@ -187,18 +203,31 @@ class ScoreView(QWidget):
     def _has_result(self) -> bool:
         return self._stack.currentWidget() is self.result
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not event.spontaneous():
+            self._take_focus()
+
+    def _take_focus(self) -> None:
+        if self._has_result():
+            self.result.table.left.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.input.take_focus()
+
     @Slot()
     def _show_input(self) -> None:
+        """With what was written there before."""
         self._stack.setCurrentWidget(self.input)
         self._show_buttons()
+        if self.isVisible() and not self.running:
+            self._take_focus()
 
     @Slot()
     def _show_result(self) -> None:
         self._stack.setCurrentWidget(self.result)
         self._show_buttons()
-        pane = self.result.table.left
         if self.isVisible():
-            pane.setFocus(Qt.FocusReason.OtherFocusReason)
+            self._take_focus()
 
     def _show_buttons(self) -> None:
         result = self._has_result()
@@ -250,6 +279,8 @@ class ScoreView(QWidget):
             words = self.tr("The columns have changed since: these figures are of {0}.")
             self._stale.setText(words.format(models))
         self._stale.setVisible(self._has_result() and not same)
+        self._rescore.setVisible(self._has_result() and not same and self._source is not None)
+        self._rescore.setEnabled(bool(self._numbers) and not self.running)
 
     # -- looks ---------------------------------------------------------------------------------------------------------
 

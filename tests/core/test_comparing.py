@@ -283,11 +283,11 @@ def test_two_of_three_with_one_vocabulary_are_compared_in_full() -> None:
     assert {row[0] for row in table[1:]} == {"A", "B", "C"}
     place = header.index("kl_from_reference_bits")
     for row in table[1:]:
-        assert bool(row[place]) == (row[0] == "C" and row[1] != "0")
+        assert bool(row[place]) == (row[0] == "C" and row[3] != "0")
     figures = found.pairs[1][1]
     assert figures is not None
     assert figures.forward is not None
-    row = next(row for row in table[1:] if row[:2] == ["C", "1"])
+    row = next(row for row in table[1:] if (row[0], row[3]) == ("C", "1"))
     assert float(row[place]) == pytest.approx(figures.forward / math.log(2))
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from ntp_studio.core.compared import Divergence, PairAt, ScoredColumn, ScoredComparison, ScoredStretch, ScoredToken
-from ntp_studio.ui.score_cells import Field, cell, fields, figure, tsv, why
+from ntp_studio.ui.score_cells import Field, cell, fields, figure, heading, tsv, why
 from ntp_studio.ui.score_data import ScoreData
+from ntp_studio.ui.score_names import csv_name
 
 LN2 = math.log(2)
 
@@ -138,9 +139,11 @@ def test_rows_are_chosen_by_text_and_condition(
         (-1.2344, 3, False, "−1.234"),
         (0.5, 3, True, "+0.500"),
         (0.0, 3, True, "0.000"),
-        (0.0003, 3, False, "0.0003"),
-        (-0.0003, 3, True, "−0.0003"),
-        (0.00001, 3, False, "≈0"),
+        (0.0003, 3, False, "0.00030"),
+        (-0.00017, 3, True, "−0.00017"),
+        (0.012, 2, False, "0.012"),
+        (0.00001, 3, False, "<0.0001"),
+        (-0.00001, 3, True, ">−0.0001"),
         (1e-12, 3, False, "0.000"),
         (math.inf, 2, False, "∞"),
         (-math.inf, 3, False, "−∞"),
@@ -167,9 +170,45 @@ def test_cells_say_what_they_are_of(data: ScoreData) -> None:
     assert not why(data, 2, Field("kl", 0))
 
 
+def test_in_either_unit_all_figures_of_a_row_are_in_it(data: ScoreData) -> None:
+    found = fields(data.scored, surprisal=False)
+    assert Field("entropy", 0, True) in found
+    assert cell(data, 2, Field("entropy", 0)) == "2.50"
+    assert cell(data, 2, Field("entropy", 0, True)) == f"{2.5 * LN2:.2f}"
+    assert cell(data, 2, Field("kl", 0, True)) == f"{3 * LN2:.3f}"
+    assert cell(data, 2, Field("js", 0, True)) == f"{0.75 * LN2:.3f}"
+    assert heading(Field("kl", 0, True)) == "KL(A‖B), nats"
+    assert heading(Field("entropy", 0)) == "entropy, bits"
+    assert tsv(data, [2], (Field("kl", 0), Field("kl", 0, True))).splitlines()[1] == f"3\t{3 * LN2:.9g}"
+    for surprisal, other in ((True, "nats"), (False, "bits")):
+        words = [heading(field) for field in fields(data.scored, surprisal)]
+        assert not any(other in each for each in words)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("mats.txt", "mats-scores.csv"),
+        ("a tale of two.v2.md", "a-tale-of-two.v2-scores.csv"),
+        ("“Once upon a time, in a…”", "Once-upon-a-time-in-scores.csv"),
+        ("“a king who had three daug…”", "a-king-who-had-three-scores.csv"),
+        ("the king who had three daughters and seven sons.txt", "the-king-who-had-three-daughters-and-scores.csv"),
+        (f"{'a' * 90}.txt", f"{'a' * 40}-scores.csv"),
+        ("“=1+1/../x”", "1-1-..-x-scores.csv"),
+        ("“é 你好”", "é-你好-scores.csv"),
+        ("“…”", "scores.csv"),
+        ("", "scores.csv"),
+    ],
+)
+def test_a_file_of_figures_is_named_after_the_text(name: str, file: str) -> None:
+    assert csv_name(name) == file
+
+
 def test_divergences_have_columns_only_where_vocabularies_are_equal(data: ScoreData) -> None:
     kinds = [field.kind for field in fields(data.scored, surprisal=False)]
     assert kinds == ["number", "byte", "text", *["logprob", "rank", "entropy"] * 2, "delta"]
+    kinds = [field.kind for field in fields(data.scored, surprisal=True)]
+    assert kinds == ["number", "byte", "text", *["surprisal", "rank", "entropy"] * 2, "extra"]
 
 
 def test_copied_rows_are_exact_and_keep_their_lines() -> None:

@@ -17,12 +17,14 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QStackedWidget,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
 
 from ntp_studio import compare_messages as c
 from ntp_studio.core.compared import ScoredComparison
+from ntp_studio.ui.score_cells import Field
 from ntp_studio.ui.score_data import ScoreData
 from ntp_studio.ui.score_paper import MOST_BYTES, Paper
 from ntp_studio.ui.score_ribbon import ScoreRibbon
@@ -240,13 +242,24 @@ def test_totals_are_in_bits_with_their_units(view: ScoreView) -> None:
     assert cells[-4:] == ["400", f"{result.columns[1].perplexity:.1f}", "1.270", "1.280"]
 
 
+def test_totals_have_their_height_at_once_when_others_are_shown(view: ScoreView) -> None:
+    show(view, scored(columns=4))
+    QApplication.processEvents()
+    height = view.result.totals.sizeHint().height()
+    assert view.result.totals.height() == height
+    show(view, scored(columns=4))
+    assert view.result.totals.sizeHint().height() == height
+    QApplication.processEvents()
+    assert view.result.totals.height() == height
+
+
 def test_unequal_vocabularies_are_said_and_have_no_divergences(view: ScoreView) -> None:
     show(view, scored(columns=3, unequal=(2,)))
     assert "unequal vocabularies: only stretches of equal text are compared" in view.result.totals.pairs.texts()
     kinds = [(field.kind, field.place) for field in view.result.table.model.fields]
     assert ("kl", 0) in kinds
     assert ("kl", 1) not in kinds
-    assert ("delta", 1) in kinds
+    assert ("extra", 1) in kinds
 
 
 def test_figures_without_a_value_are_dashes_never_nan(view: ScoreView) -> None:
@@ -285,6 +298,105 @@ def test_figures_of_columns_that_changed_say_whose_they_are(view: ScoreView) -> 
     assert stale.isVisible()
 
 
+def test_the_same_text_is_scored_again_by_the_columns_of_now(view: ScoreView, qtbot: QtBot) -> None:
+    again = part(view, "score_rescore")
+    paper(view).setPlainText("Once upon a time")
+    view.input.submit()
+    view.show_scoring(c.Scoring(0, 10))
+    show(view)
+    assert not again.isVisible()
+    paper(view).setPlainText("Something else")  # to be scored later
+    view.show_columns(changed(NAMES[1], NAMES[2], first=5))
+    assert again.isVisible()
+    with qtbot.waitSignal(view.score_text) as heard:
+        qtbot.mouseClick(again, Qt.MouseButton.LeftButton)
+    assert heard.args == ["Once upon a time", "“Once upon a time”"]
+    view.show_scoring(c.Scoring(0, 10))
+    assert not again.isVisible()
+    result = scored(columns=2)
+    others = (
+        replace(result.columns[0], dtype="bfloat16"),
+        replace(result.columns[1], name=NAMES[2][0], dtype="float32"),
+    )
+    show(view, replace(result, columns=others))
+    assert not again.isVisible()
+    assert paper(view).toPlainText() == "Something else"
+    view.show_columns(changed())
+    assert again.isVisible()
+    assert not again.isEnabled()
+
+
+def test_a_file_is_scored_again_by_its_path(view: ScoreView, qtbot: QtBot) -> None:
+    drop(view.input, mime(paths=("/texts/story.txt",)))
+    view.show_scoring(c.Scoring(0, 10))
+    assert part(view, "score_doing", QLabel).text() == "Scoring story.txt"  # type: ignore[attr-defined]
+    show(view)
+    paper(view).setPlainText("Another")
+    view.input.submit()
+    view.show_scoring(c.Scoring(0, 10))
+    view.show_failed(c.ScoringFailed("No."))  # the figures of the file are still the last ones
+    qtbot.mouseClick(part(view, "score_last"), Qt.MouseButton.LeftButton)
+    view.show_columns(changed(NAMES[2], first=9))
+    with qtbot.waitSignal(view.score_file) as heard:
+        qtbot.mouseClick(part(view, "score_rescore"), Qt.MouseButton.LeftButton)
+    assert heard.args == ["/texts/story.txt"]
+
+
+def test_another_text_begins_with_what_was_typed(view: ScoreView, qtbot: QtBot) -> None:
+    paper(view).setPlainText("Once upon a time")
+    view.input.submit()
+    view.show_scoring(c.Scoring(0, 10))
+    show(view)
+    qtbot.mouseClick(part(view, "score_again"), Qt.MouseButton.LeftButton)
+    assert paper(view).isVisible()
+    assert paper(view).toPlainText() == "Once upon a time"
+    qtbot.waitUntil(paper(view).hasFocus)
+
+
+def test_the_text_field_has_the_focus_when_the_view_opens(theme: Theme, qtbot: QtBot) -> None:
+    window = QStackedWidget()
+    qtbot.addWidget(window)
+    columns, view = QPushButton("columns"), ScoreView(theme)
+    view.show_columns(changed(*NAMES[:2]))
+    window.addWidget(columns)
+    window.addWidget(view)
+    window.show()
+    qtbot.waitExposed(window)
+    columns.setFocus()
+    window.setCurrentWidget(view)
+    qtbot.waitUntil(paper(view).hasFocus)
+    show(view)
+    window.setCurrentWidget(columns)
+    columns.setFocus()
+    window.setCurrentWidget(view)
+    qtbot.waitUntil(view.result.table.left.hasFocus)
+
+
+def test_rows_that_are_stretches_are_said_to_be(view: ScoreView) -> None:
+    label = part(view, "score_stretches", QLabel)
+    result = scored(count=76, columns=3, unequal=(1, 2))
+    counts = (95, 80, 1_080)
+    result = replace(
+        result, columns=tuple(replace(each, tokens=n) for each, n in zip(result.columns, counts, strict=True))
+    )
+    show(view, result)
+    assert label.isVisible()
+    words = "76 stretches that are whole in every model; A has 95 tokens, B 80, C 1,080"
+    assert label.text() == words  # type: ignore[attr-defined]
+    show(view, scored(columns=2))
+    assert not label.isVisible()
+
+
+def test_the_letters_of_a_pair_stand_alone_where_its_word_has_no_room(view: ScoreView) -> None:
+    show(view)
+    header = view.result.table.right.header
+    pair, model = Field("extra", 0), Field("surprisal", 0)
+    assert header.group_words(pair, 400) == "compared"
+    assert header.group_words(pair, 30) == ""
+    assert header.group_words(model, 400) == "fairy-tales"
+    assert "…" in header.group_words(model, 40)
+
+
 def test_columns_that_changed_while_the_text_was_scored_are_told_of(view: ScoreView) -> None:
     view.show_scoring(c.Scoring(0, 10))
     view.show_columns(changed(*NAMES[:2], first=7))
@@ -320,17 +432,71 @@ def test_the_keyboard_sorts_by_the_column_of_the_current_cell(view: ScoreView, q
     assert table.current_row() == 0  # the row stays the current one, wherever it went
 
 
-def test_surprisal_in_bits_leaves_the_rows_in_their_order(view: ScoreView, qtbot: QtBot) -> None:
+def test_log_probabilities_in_nats_leave_the_rows_in_their_order(view: ScoreView, qtbot: QtBot) -> None:
     show(view)
     table = view.result.table
     table.sort_by(3)
     before = [table.model.row_at(place) for place in range(400)]
-    qtbot.mouseClick(part(view, "score_surprisal", QWidget), Qt.MouseButton.LeftButton)
+    nats = table.model.data_.scored.rows[before[0]].columns[0].logprob
+    assert nats is not None
+    assert table.model.data(table.model.index(0, 3)) == f"{-nats / math.log(2):.2f}"
+    qtbot.mouseClick(part(view, "score_logprob", QWidget), Qt.MouseButton.LeftButton)
     assert [table.model.row_at(place) for place in range(400)] == before
-    assert table.model.sorting == (3, True)
-    row = before[0]
-    bits = -table.model.data_.scored.rows[row].columns[0].logprob / math.log(2)  # type: ignore[operator]
-    assert table.model.data(table.model.index(0, 3)) == f"{bits:.2f}"
+    assert table.model.sorting == (3, False)
+    assert table.model.data(table.model.index(0, 3)) == f"{nats:.3f}".replace("-", "−")
+
+
+def test_the_worst_figure_stands_in_its_row_in_either_unit(view: ScoreView, qtbot: QtBot) -> None:
+    show(view, scored(columns=2, unequal=(1,)))
+    table, worst = view.result.table, part(view, "score_worst", QLabel)
+    ribbon = view.result.ribbon
+    view.next_worst()
+    place = table.right.currentIndex().row()
+    section = [field.kind for field in table.model.fields].index("extra")
+    size = table.model.data(table.model.index(place, section)).lstrip("+−")
+    assert worst.text().endswith(f" {size} bits")  # type: ignore[attr-defined]
+    assert ribbon.accessibleName() == "Disagreement: size of Δ surprisal, bits"
+    assert ribbon.told(ribbon.top()) == f"{size} bits"
+    qtbot.mouseClick(part(view, "score_logprob", QWidget), Qt.MouseButton.LeftButton)
+    assert table.model.fields[section].kind == "delta"
+    nats = abs(table.model.data_.rows[table.current_row()].pairs[0].delta or 0.0)
+    assert nats > 0.1
+    assert table.model.data(table.model.index(place, section)).lstrip("+−") == f"{nats:.3f}"
+    assert worst.text().endswith(f" {nats:.3f} nats")  # type: ignore[attr-defined]
+    assert ribbon.accessibleName() == "Disagreement: size of Δ log-probability, nats"
+    assert ribbon.told(ribbon.top()) == f"{nats:.3f} nats"
+    assert part(view, "heat_legend", QWidget).accessibleName() == "Colours from 0 to ≥ 8.3 nats"
+    headings = [table.model.headerData(i, Qt.Orientation.Horizontal) for i in range(len(table.model.fields))]
+    assert not any("bits" in str(each) for each in headings)
+
+
+def test_the_worst_divergence_stands_in_its_row(view: ScoreView) -> None:
+    show(view)
+    table = view.result.table
+    view.next_worst()
+    section = [field.kind for field in table.model.fields].index("kl")
+    cell = table.model.data(table.model.index(table.right.currentIndex().row(), section))
+    assert part(view, "score_worst", QLabel).text().endswith(f" {cell} bits")  # type: ignore[attr-defined]
+
+
+def test_a_threshold_stays_the_same_in_the_other_unit(view: ScoreView, qtbot: QtBot) -> None:
+    show(view)
+    box, bits = part(view, "score_condition", QComboBox), part(view, "score_bits", QDoubleSpinBox)
+    box.setCurrentIndex(1)  # type: ignore[attr-defined]
+    shown = view.result.table.model.shown.tolist()
+    assert bits.text() == "1.00 bits"  # type: ignore[attr-defined]
+    qtbot.mouseClick(part(view, "score_logprob", QWidget), Qt.MouseButton.LeftButton)
+    assert bits.text() == "0.693 nats"  # type: ignore[attr-defined]
+    assert view.result.filter.criteria() == ("", "disagree", 1.0)
+    view.result.filter._announce()
+    assert view.result.table.model.shown.tolist() == shown
+    bits.setValue(0.1)  # type: ignore[attr-defined]
+    data = view.result.table.model.data_
+    expected = [row for row in range(400) if data.measure[row] * math.log(2) > 0.1]
+    assert len(expected) > len(shown)
+    qtbot.waitUntil(lambda: view.result.table.model.shown.tolist() == expected)
+    qtbot.mouseClick(part(view, "score_surprisal", QWidget), Qt.MouseButton.LeftButton)
+    assert bits.text() == "0.14 bits"  # type: ignore[attr-defined]
 
 
 def test_rows_are_found_by_their_text(view: ScoreView, qtbot: QtBot) -> None:
@@ -433,9 +599,11 @@ def test_rows_are_copied_with_their_headings(view: ScoreView, qtbot: QtBot) -> N
     qtbot.keyClick(table.right, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     lines = QGuiApplication.clipboard().text().splitlines()
     assert len(lines) == 3
-    assert lines[0].startswith("#\tbyte\ttext\tA: log p, nats\tA: rank")
+    assert lines[0].startswith("#\tbyte\ttext\tA: surprisal, bits\tA: rank\tA: entropy, bits")
     assert lines[1].split("\t")[0] == "8"
-    assert float(lines[2].split("\t")[3]) == pytest.approx(table.model.data_.rows[8].columns[0].logprob, rel=1e-8)
+    logprob = table.model.data_.rows[8].columns[0].logprob
+    assert logprob is not None
+    assert float(lines[2].split("\t")[3]) == pytest.approx(-logprob / math.log(2), rel=1e-8)
     assert part(view, "score_caption", QLabel).text() == "Copied 2 rows"  # type: ignore[attr-defined]
 
 
@@ -451,6 +619,15 @@ def test_figures_are_exported_to_a_file_that_is_chosen(view: ScoreView, qtbot: Q
     dialog.reject()
     view.show_exported("/out/scores.csv")
     assert part(view, "score_caption", QLabel).text() == "Written to /out/scores.csv"  # type: ignore[attr-defined]
+
+
+def test_the_file_of_figures_is_given_a_name(view: ScoreView, qtbot: QtBot) -> None:
+    show(view)
+    view.ask_export()
+    dialog = view.findChild(QFileDialog, "score_export_dialog")
+    assert dialog is not None
+    assert [path.rsplit("/", 1)[-1] for path in dialog.selectedFiles()] == ["the-fisherman-and-his-wife-scores.csv"]
+    dialog.reject()
 
 
 def test_back_to_the_columns(view: ScoreView, qtbot: QtBot) -> None:
@@ -565,4 +742,4 @@ def test_every_part_has_a_name_for_screen_readers(view: ScoreView) -> None:
                 assert widget.accessibleName() or getattr(widget, "text", str)(), widget.objectName()
     model = view.result.table.model
     heading = model.headerData(3, Qt.Orientation.Horizontal)
-    assert heading == "A: log p, nats"
+    assert heading == "A: surprisal, bits"
