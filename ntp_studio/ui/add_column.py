@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -25,10 +26,11 @@ REST_MS = 120  # keys that run down the list ask for the needs of the row they r
 
 
 class AddColumnPicker(QFrame):
-    """A popup: a line to type in, the list, and what the chosen one needs. It reads no disk itself.
+    """A popup: a line to type in, the list, and what the chosen one needs. It reads no model itself.
 
-    ↑ ↓ and a click choose; Enter and a double click add what fits. Esc clears the line, then closes. Requests are
-    numbered from 1, and answers to any but the last are dropped.
+    A path that is typed or pasted is offered to be opened, if there is something. ↑ ↓ and a click choose; Enter and a
+    double click add what fits. Esc clears the line, then closes. Requests are numbered from 1, and answers to any but
+    the last are dropped.
     """
 
     add_requested = Signal(str, str, str)  # path, device, dtype
@@ -52,7 +54,7 @@ class AddColumnPicker(QFrame):
         self.field.setObjectName("add_column_field")
         self.field.setPlaceholderText(self.tr("Find a model…"))
         self.field.setAccessibleName(self.tr("Find a model to add"))
-        self.field.setToolTip(self.tr("Type to filter; ↑ ↓ choose, Enter adds, Esc clears and closes"))
+        self.field.setToolTip(self.tr("Type to filter, or paste a path; ↑ ↓ choose, Enter adds, Esc clears and closes"))
         self.file_button = self._button("add_column_file", self.tr("File…"), self.tr("A GGUF or checkpoint file"))
         self.folder_button = self._button("add_column_folder", self.tr("Folder…"), self.tr("A model in a folder"))
         self.rows = ChoiceList(theme, self)
@@ -169,6 +171,7 @@ class AddColumnPicker(QFrame):
         rows: list[Choice] = []
         models = model_choices(self._found, self._recent)
         known = {one.path for one in models}
+        named = self._named(known)
         picked = [
             Choice("model", PurePath(one).name or one, str(PurePath(one).parent), path=one)
             for one in self._picked
@@ -191,9 +194,23 @@ class AddColumnPicker(QFrame):
             held = [one for one in choices if one.holds(words) and (one.usable or not words)]
             if held:
                 rows += [Choice("title", title), *held]
+        if named is not None:
+            rows.insert(0, named)
         if not rows:
             rows.append(Choice("line", self.tr("Nothing here is called that")))
         self.rows.show_choices(rows)
+
+    def _named(self, known: set[str]) -> Choice | None:
+        """The file or folder that the typed text names in full; None where there is none, or it is listed anyway."""
+        typed = self.field.text().strip().strip("'\"")
+        path = os.path.expanduser(typed)
+        if typed in known or not os.path.isabs(path) or not os.path.exists(path):
+            return None
+        path = os.path.normpath(path)
+        name = os.path.basename(path)
+        if not name:
+            return None
+        return Choice("model", self.tr("Open {0}").format(f"…/{name}"), os.path.dirname(path), path=path, name=name)
 
     def _again(self) -> list[Choice]:
         columns = () if self._columns is None else self._columns.columns
@@ -320,4 +337,4 @@ class AddColumnPicker(QFrame):
 
 
 def _title(choice: Choice) -> str:
-    return f"{choice.series} · {choice.text}" if choice.series else choice.text
+    return f"{choice.series} · {choice.text}" if choice.series else choice.name or choice.text

@@ -44,6 +44,7 @@ class Choice:
     place: int = -1
     problem: str = ""
     series: str = ""  # whose snapshot it is
+    name: str = ""  # of the model, where the row says more
 
     @property
     def usable(self) -> bool:
@@ -120,7 +121,8 @@ class _Delegate(QStyledItemDelegate):
             painter.setPen(palette.color("muted"))
             painter.drawText(inside, flags | int(Qt.AlignmentFlag.AlignRight), choice.size)
             inside.setRight(inside.right() - metrics.horizontalAdvance(choice.size) - px(10))
-        text = metrics.elidedText(choice.text, Qt.TextElideMode.ElideMiddle, inside.width())
+        # Of a snapshot the end tells most.
+        text = metrics.elidedText(choice.text, Qt.TextElideMode.ElideLeft, inside.width())
         painter.setPen(palette.color("muted" if choice.problem else "text"))
         painter.drawText(inside, flags, text)
         inside.setLeft(inside.left() + metrics.horizontalAdvance(text) + px(8))

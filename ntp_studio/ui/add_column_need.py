@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -25,6 +25,15 @@ from ntp_studio.ui.model_menu import DEVICES, DTYPES, size_text
 from ntp_studio.ui.panel_labels import ElidedLabel, scaled
 from ntp_studio.ui.style import px, set_property
 from ntp_studio.ui.theme import Theme
+
+
+def counted_words() -> str:
+    """What a need in memory is the sum of: it is more than the weights that the status bar tells of."""
+    return QCoreApplication.translate(
+        "NeedPanel",
+        "Counted are the weights in this precision, the cache for a text of up to 4,096 tokens, a tenth more for the "
+        "computation, and what loading holds for a moment. Weights that are in memory already are not counted again.",
+    )
 
 
 class Segments(QFrame):
@@ -85,7 +94,7 @@ class NeedPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("add_column_need")
         self._theme = theme
-        self.title = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)
+        self.title = ElidedLabel(Qt.TextElideMode.ElideLeft, self)  # of a snapshot the end tells most
         self.title.setObjectName("need_title")
         self.where = ElidedLabel(Qt.TextElideMode.ElideLeft, self)
         self.where.setObjectName("need_where")
@@ -154,6 +163,7 @@ class NeedPanel(QWidget):
         self.where.setVisible(bool(where))
         self.choices.setVisible(choices)
         self._say(words, "", error)
+        self._count(False)
         if not error and not title:
             set_property(self.words, "role", "muted")
         self._offer(())
@@ -164,6 +174,7 @@ class NeedPanel(QWidget):
 
     def show_need(self, told: NeedTold) -> bool:
         """Whether what was asked for can be added. The title stays."""
+        self._count(bool(told.needs))
         if told.problem or not told.needs:
             self._say(told.problem or self.tr("What it needs is not known."), "", bool(told.problem))
             self._offer(())
@@ -187,12 +198,19 @@ class NeedPanel(QWidget):
             )
         smaller = () if asked.fits else tuple(need for need in others if need.fits and need.needed < asked.needed)
         if not asked.fits and not smaller:
-            self.others.setText(
-                " ".join(part for part in (also + "." if also else "", self.tr("None of them fits here.")) if part)
-            )
+            also = " ".join(part for part in (also + "." if also else "", self.tr("None of them fits here.")) if part)
+        counted = self.tr("Counted: weights, cache and computation for up to 4,096 tokens")
+        if asked.shared:
+            counted = self.tr("Counted: cache and computation for up to 4,096 tokens")
+        self.others.setText("\n".join(part for part in (also, counted) if part))
         self._offer(smaller)
         self._allow(self.tr("Add") if asked.fits else "")
         return asked.fits
+
+    def _count(self, counts: bool) -> None:
+        for label in (self.words, self.others):
+            label.setToolTip(counted_words() if counts else "")
+            label.setAccessibleDescription(label.toolTip())
 
     def _say(self, words: str, others: str, error: bool) -> None:
         self.words.setText(words)

@@ -14,6 +14,7 @@ from ntp_studio.ui.compare_shown import CompareShown
 from ntp_studio.ui.main_window import MainWindow
 from ntp_studio.ui.presenter import State
 from ntp_studio.ui.preset_controller import preset_settings
+from ntp_studio.ui.preset_menu import preset_of
 
 if TYPE_CHECKING:
     from ntp_studio.ui.compare_column import CompareColumn
@@ -44,6 +45,7 @@ class CompareChoices(QObject):
         page.prompt_submitted.connect(self._prompt_submitted)
         page.prompt_edited.connect(self._prompt_edited)
         page.drawer.changed.connect(self._decoding_changed)
+        page.drawer.chosen.connect(self._column_chosen)
         page.drawer.closed.connect(self._close_drawer)
         page.drawer.pictures_wanted.connect(self._pictures_wanted)
         panel, score = page.disagreement, page.score
@@ -102,8 +104,14 @@ class CompareChoices(QObject):
             return
         drawer.choose(number)
         drawer.show()
+        self.show_preset()
         self.shown.show_reports()
         self._pictures_wanted(drawer.panel.pictures_shown)
+
+    @Slot(int)
+    def _column_chosen(self, number: int) -> None:
+        self.shown.show_reports()
+        self.show_preset()
 
     @Slot()
     def _close_drawer(self) -> None:
@@ -131,7 +139,17 @@ class CompareChoices(QObject):
 
     @Slot(object, int)
     def _decoding_changed(self, decoding: DecodingSettings, number: int) -> None:
+        event = self.shown.columns_event
+        if number < 0 and event is not None and len({state.decoding for state in event.columns}) > 1:
+            self.window.status.show_message(self.tr("All columns have the decoding on view now."))
         self.engine.send(c.SetColumnDecoding(decoding, None if number < 0 else number))
+        self.show_preset(decoding)
+
+    def show_preset(self, decoding: DecodingSettings | None = None) -> None:
+        """Mark the preset that the decoding on view is."""
+        if self.page is not None and self.window.comparing:
+            shown = decoding if decoding is not None else self.page.drawer.panel.settings()
+            self.window.toolbar.show_preset(preset_of(shown, self.state.settings.presets))
 
     @Slot(str)
     def _mode_chosen(self, mode: str) -> None:

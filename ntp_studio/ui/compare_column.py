@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from ntp_studio.compare_messages import ColumnPlace, ColumnState
+from ntp_studio.core.decoding.presets import in_words
 from ntp_studio.core.types import StepFrame
 from ntp_studio.ui.chart_rows import Listing, frame_listing
 from ntp_studio.ui.column_colors import letter
+from ntp_studio.ui.compare_column_chart import ColumnChart
 from ntp_studio.ui.compare_column_head import ColumnHead
-from ntp_studio.ui.compare_column_views import ColumnChart, ColumnPage, ReadingLine
+from ntp_studio.ui.compare_column_views import ColumnPage, ReadingLine
 from ntp_studio.ui.compare_figures import CompareFigures
 from ntp_studio.ui.hover_card import plain_label
 from ntp_studio.ui.panel_parts import EmptyState
@@ -31,7 +33,9 @@ PACE_MS, APART_MS = 60, 9
 class CompareColumn(QFrame):
     """Shows what it is told and says what a person asks; `number` names it whatever its place in the row.
 
-    Heights depend on the column's own height alone, never on its text: what is side by side stays side by side.
+    Heights depend on the column's own height, never on its text alone: what is side by side stays side by side. Whoever
+    lays the columns out gives all of them the lines that the longest of their texts wants (`set_page_lines`), whenever
+    one of them says that its wish has changed.
     """
 
     force_requested = Signal(int, int)  # number, token id
@@ -43,6 +47,7 @@ class CompareColumn(QFrame):
     token_clicked = Signal(int, int)  # number, index in its whole line
     step_requested = Signal(int)  # the token about to be taken was clicked
     end_requested = Signal(int)  # the page was clicked behind its last token
+    wanted_lines_changed = Signal()
 
     def __init__(self, theme: Theme, number: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,6 +58,8 @@ class CompareColumn(QFrame):
         self._frame: StepFrame | None = None
         self._perplexity = math.nan
         self._charted: StepFrame | None = None
+        self._page_lines: int | None = None  # as many as there is room for
+        self._told_lines = 0
         self._behind = False  # chart and figures show an earlier place
         self._pace = QTimer(self)
         self._pace.setSingleShot(True)
@@ -104,13 +111,16 @@ class CompareColumn(QFrame):
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
-    def show_state(self, place: int, state: ColumnState, leads: bool, count: int) -> None:
-        """`place` is the column's in a row of `count`, from 0; `leads` tells whether it chooses the text for all."""
+    def show_state(self, place: int, state: ColumnState, leads: bool, count: int, led: bool = False) -> None:
+        """`place` is the column's in a row of `count`, from 0; `leads` tells whether it chooses the text for all, `led`
+        whether it is taken along the text of the first."""
         name = letter(place)
         self.setAccessibleName(self.tr("Column {0}: {1}").format(name, state.info.name))
         self.page.setAccessibleName(self.tr("Text of column {0} as tokens").format(name))
         self.chart.setAccessibleName(self.tr("Next-token candidates of column {0}").format(name))
         self.head.show_state(place, state, leads, count)
+        self.page.show_led(letter(0) if led else "")
+        self.chart.show_plain(not in_words(state.decoding))
 
     @property
     def frame(self) -> StepFrame | None:
@@ -120,10 +130,12 @@ class CompareColumn(QFrame):
     def show_place(self, place: ColumnPlace) -> None:
         """Text and words at once; chart and figures too, unless they were shown a moment ago: then soon, the last."""
         self._frame, self._perplexity = place.frame, place.perplexity
+        self.figures.note_cost(place.frame)
         self.progress.show_share(None)
         self.head.show_place(place)
         self._show_trouble(place.trouble)
         self.page.show_place(place)
+        self._tell_lines()
         self._behind = True
         if not self._pace.isActive() or place.frame is None:
             self._catch_up()
@@ -145,6 +157,22 @@ class CompareColumn(QFrame):
         self.chart.show_listing(frame_listing(frame), frame, same_place)
         if self._views.currentWidget() is not self.chart:
             self._views.setCurrentWidget(self.chart)
+
+    @property
+    def wanted_lines(self) -> int:
+        """How many lines its text asks for; it changes by two at once, and while a text grows it only grows."""
+        return self.page.wanted_lines
+
+    def set_page_lines(self, lines: int | None) -> None:
+        """The room for the text, the same in all columns; None, and at most, as much as its share of the height."""
+        if lines != self._page_lines:
+            self._page_lines = lines
+            self._share_height()
+
+    def _tell_lines(self) -> None:
+        if self.page.wanted_lines != self._told_lines:
+            self._told_lines = self.page.wanted_lines
+            self.wanted_lines_changed.emit()
 
     def show_reading(self, done: int, total: int) -> None:
         """This column reads a text, `done` of its `total` tokens; over when they are equal."""
@@ -244,9 +272,16 @@ class CompareColumn(QFrame):
         """Where a popup with the column's decoding belongs."""
         return self.head.decoding
 
+    def event(self, event: QEvent) -> bool:
+        handled = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:  # a part is of another height now
+            self._share_height()
+        return handled
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._share_height()
+        self._tell_lines()
 
     def _share_height(self) -> None:
         """The chart's rows first, then the text up to its share; the chart takes what is left."""
@@ -255,7 +290,7 @@ class CompareColumn(QFrame):
         around = self.head.sizeHint().height() + self.figures.sizeHint().height() + 9 + MARGIN + 5 * 5
         spare = self.height() - around - captions - ROWS * chart
         most = round(self.height() * PAGE_SHARE)
-        self.page.setFixedHeight(self.page.whole_lines(min(spare, most)))
+        self.page.setFixedHeight(self.page.whole_lines(min(spare, most), self._page_lines))
         self._views.setMaximumHeight(captions + round(MOST_ROWS * chart * 1.2))
 
     @Slot()

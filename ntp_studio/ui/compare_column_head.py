@@ -12,7 +12,14 @@ from ntp_studio.ui.candidate_text import number
 from ntp_studio.ui.card_parts import GlyphButton
 from ntp_studio.ui.column_colors import column_color, letter, letter_color
 from ntp_studio.ui.compare_column_menu import ColumnMenu
-from ntp_studio.ui.compare_column_tags import ColumnTags, Tag, place_tags, reading_tag, state_tags
+from ntp_studio.ui.compare_column_tags import (
+    ColumnTags,
+    Tag,
+    loose_words,
+    place_tags,
+    reading_tag,
+    state_tags,
+)
 from ntp_studio.ui.model_menu import size_text
 from ntp_studio.ui.panel_labels import ElidedLabel, scaled
 from ntp_studio.ui.style import px
@@ -97,16 +104,20 @@ class ColumnHead(QWidget):
         self._leads = False
         self._place = 0
         self._at: list[Tag] = []  # what is said of the place on view
+        self._loose = 0
+        self._always: list[Tag] = []
         self._reading: tuple[int, int] | None = None
         self._one_line: bool | None = None
         self.badge = LetterBadge(theme, self)
-        self.name = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)
+        # Of "fairy-tales/checkpoint-200" the end tells the columns apart.
+        self.name = ElidedLabel(Qt.TextElideMode.ElideLeft, self)
         self.name.setObjectName("column_name")
         self.device = ElidedLabel(parent=self)
         self.device.setObjectName("column_device")
         self.decoding = QToolButton(self)
         self.decoding.setObjectName("column_decoding")
         self.decoding.setText(self.tr("Decoding ▾"))
+        self.decoding.setToolTip(self.tr("Show this column's decoding chain at the left"))
         self.decoding.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.menu = ColumnMenu(self)
         self.more = DotsButton(theme, self)
@@ -152,11 +163,12 @@ class ColumnHead(QWidget):
         self.more.setAccessibleName(self.tr("More for column {0}").format(name))
         self.close_button.setAccessibleName(self.tr("Remove column {0}").format(name))
         self.menu.show_place(place, count, info.dtype)
+        self._always = state_tags(state, leads)
         self._show_tags()
 
     def show_place(self, place: ColumnPlace) -> None:
         self._reading = None
-        self._at = place_tags(place)
+        self._at, self._loose = place_tags(place), place.loose
         self._show_tags()
 
     def show_reading(self, done: int, total: int) -> None:
@@ -164,14 +176,14 @@ class ColumnHead(QWidget):
         self._show_tags()
 
     def _show_tags(self) -> None:
-        # What is new comes first: it is what must be seen where there is room for one.
-        tags = [*self._at]
+        # What is new comes first: it is what must be seen where there is room for one. What comes and goes at every
+        # step has a place of its own behind the others, which so stand still.
+        new = [tag for tag in self._at if not tag.passing]
         if self._reading is not None:
-            tags.insert(0, reading_tag(*self._reading))
-        if self._state is not None:
-            always = state_tags(self._state, self._leads)
-            tags = [*always[:1], *tags, *always[1:]] if self._leads else [*tags, *always]
-        self.tags.show_tags(tags, self._place)
+            new.insert(0, reading_tag(*self._reading))
+        lead = 1 if self._leads else 0
+        tags = [*self._always[:lead], *new, *self._always[lead:], *(tag for tag in self._at if tag.passing)]
+        self.tags.show_tags(tags, self._place, loose_words(self._loose))
 
     def _about(self, info: ModelInfo) -> str:
         facts = [self.tr("{0} parameters").format(number(info.parameters))]

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from ntp_studio.compare_messages import ColumnLoading, ColumnRefused
 from ntp_studio.core.compared import MemoryNeed
+from ntp_studio.ui.add_column_need import counted_words
 from ntp_studio.ui.compare_column import LEAST_WIDTH, MARGIN
 from ntp_studio.ui.hover_card import plain_label
 from ntp_studio.ui.model_menu import size_text
@@ -42,7 +43,7 @@ class LoadingColumn(QFrame):
         self.request = request
         self._theme = theme
         self._refused: ColumnRefused | None = None
-        self.name = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)
+        self.name = ElidedLabel(Qt.TextElideMode.ElideLeft, self)
         self.name.setObjectName("loading_name")
         self.name.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.message = plain_label(parent=self)
@@ -95,8 +96,11 @@ class LoadingColumn(QFrame):
         if self.name.text() != event.name:
             self.name.setText(event.name)
             self.setAccessibleName(self.tr("Column being loaded: {0}").format(event.name))
-        if self.message.text() != event.message:
-            self.message.setText(event.message)
+        # Of a model in one file its name is all that is told; it stands over the message already.
+        same = event.message in event.name or event.name in event.message
+        message = self.tr("Reading its files") if same else event.message
+        if self.message.text() != message:
+            self.message.setText(message)
         if event.fraction is not None:
             self.bar.setValue(round(min(max(event.fraction, 0.0), 1.0) * THOUSANDTHS))
         self._switch(loading=True, known=event.fraction is not None)
@@ -108,6 +112,7 @@ class LoadingColumn(QFrame):
             self.name.setText(self.tr("No column was added"))
         self.setAccessibleName(self.tr("Column that was not added: {0}").format(self.name.text()))
         self.message.setText(event.message)
+        self.message.setToolTip(counted_words() if event.offers else "")
         self._offer(event.offers)
         self._switch(loading=False, known=False)
 
@@ -136,6 +141,7 @@ class LoadingColumn(QFrame):
             button.setProperty("primary", index == 0)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setAccessibleName(" ".join(self._words(need)))
+            button.setToolTip(counted_words())
             self._group.addButton(button, index)
             self._offers.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         self._write_offers()

@@ -1,4 +1,4 @@
-"""The small words under a column's name: whether it leads, with whom it shares, what it waits for, how it ended.
+"""The small words under a column's name: whether it leads, its decoding, with whom it shares, what it waits for.
 
 They come and go at every step, so one widget paints them all and nothing is laid out anew.
 """
@@ -13,10 +13,12 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ntp_studio.compare_messages import ColumnPlace, ColumnState
+from ntp_studio.core.decoding.presets import in_words
 from ntp_studio.core.types import StopReason
 from ntp_studio.ui.candidate_text import number
 from ntp_studio.ui.column_colors import column_color
 from ntp_studio.ui.panel_labels import scaled
+from ntp_studio.ui.preset_menu import own_summary
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
@@ -26,12 +28,18 @@ SMALL = 0.87
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """`text`, `short` where there is little room, and the whole of it in a sentence."""
+    """`text`, `short` where there is little room, and the whole of it in a sentence.
+
+    An `elastic` one is cut at its end rather than shortened. A `passing` one comes and goes while the columns play: the
+    tag that it comes with keeps `room` for it, so that no other moves."""
 
     text: str
     short: str
     sentence: str
     leads: bool = False
+    elastic: bool = False
+    passing: bool = False
+    room: str = ""
 
 
 def _tr(text: str) -> str:
@@ -61,7 +69,7 @@ def _counted(count: int, one: str, many: str) -> str:
 
 
 def place_tags(place: ColumnPlace) -> list[Tag]:
-    """What this column waits for at the place on view, and how it ended."""
+    """How this column ended at the place on view, and what it waits for."""
     tags = []
     end = None if place.stopped is None else _ends(place.stopped)
     if end is not None:
@@ -73,21 +81,33 @@ def place_tags(place: ColumnPlace) -> list[Tag]:
                 _counted(count, _tr("waits for 1 byte"), _tr("waits for {0} bytes")),
                 _counted(count, _tr("waits 1 B"), _tr("waits {0} B")),
                 _tr("Its tokens do not end where the leading column's do: so many bytes of the text wait to be taken."),
-            )
-        )
-    if place.loose:
-        tags.append(
-            Tag(
-                _counted(
-                    place.loose,
-                    _tr("last token may still be cut anew"),
-                    _tr("last {0} tokens may still be cut anew"),
-                ),
-                _counted(place.loose, _tr("1 loose"), _tr("{0} loose")),
-                _tr("With what follows, its tokenizer may cut the end of the text into other tokens."),
+                passing=True,
             )
         )
     return tags
+
+
+def loose_words(count: int) -> str:
+    """That the last tokens may still change, in a sentence; "" where they cannot."""
+    return (
+        _counted(
+            count,
+            _tr("Its last token here may still be cut into others with what follows."),
+            _tr("Its last {0} tokens here may still be cut into others with what follows."),
+        )
+        if count
+        else ""
+    )
+
+
+def _decoding_tag(state: ColumnState) -> list[Tag]:
+    """What the column's chain does; none where it leaves the model's distribution as it is."""
+    words = own_summary(state.decoding)
+    if not words:
+        return []
+    short = words.replace("Temperature", "T")  # as in formulas
+    whole = in_words(state.decoding)
+    return [Tag(short, short.partition(" · ")[0], _tr("Decoding of this column: {0}").format(whole), elastic=True)]
 
 
 def state_tags(state: ColumnState, leads: bool) -> list[Tag]:
@@ -97,12 +117,18 @@ def state_tags(state: ColumnState, leads: bool) -> list[Tag]:
         tags.append(
             Tag(_tr("leads"), _tr("leads"), _tr("This column chooses the text; the others are taken along it."), True)
         )
+    tags += _decoding_tag(state)
     if not state.alike:
         tags.append(
             Tag(
-                _tr("other vocabulary"),
-                _tr("other vocab."),
-                _tr("Its vocabulary is not the leading column's: texts are aligned on bytes."),
+                _tr("other tokenizer"),
+                _tr("other tokens"),
+                _tr(
+                    "It cuts the text into other tokens than the leading column, so both are aligned on bytes: where "
+                    "its token is longer it waits for the rest of it, and the last tokens may be cut anew once more of "
+                    "the text is known."
+                ),
+                room=_tr("waits {0} B").format("8"),
             )
         )
     if state.shared:
@@ -122,7 +148,8 @@ def reading_tag(done: int, total: int) -> Tag:
 
 
 class ColumnTags(QWidget):
-    """Long words where all of them fit, else short ones; what has no room even so is counted (`+2`) and in the tip."""
+    """Long words where all of them fit, else short ones, what is elastic cut at its end; what has no room even so is
+    counted (`+2`) and in the tip. What only passes stands behind them, in the room kept for it."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -130,6 +157,7 @@ class ColumnTags(QWidget):
         self._theme = theme
         self._tags: tuple[Tag, ...] = ()
         self._place = 0
+        self._more = ""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self._restyle)
         self._restyle()
@@ -138,15 +166,19 @@ class ColumnTags(QWidget):
     def tags(self) -> tuple[Tag, ...]:
         return self._tags
 
-    def show_tags(self, tags: Sequence[Tag], place: int) -> None:
-        """`place` is the column's in the row, whose colour marks the one that leads."""
-        if (tuple(tags), place) == (self._tags, self._place):
+    def show_tags(self, tags: Sequence[Tag], place: int, more: str = "") -> None:
+        """`place` is the column's in the row, whose colour marks the one that leads; `more` is said in the tip only,
+        so that what changes at every step paints nothing."""
+        same = (tuple(tags), place) == (self._tags, self._place)
+        if same and more == self._more:
             return
-        self._tags, self._place = tuple(tags), place
-        self.setToolTip("\n".join(tag.sentence for tag in tags))
-        self.setAccessibleName(", ".join(tag.text for tag in tags))
-        self.setAccessibleDescription(" ".join(tag.sentence for tag in tags))
-        self.update()
+        self._tags, self._place, self._more = tuple(tags), place, more
+        sentences = [*(tag.sentence for tag in tags), *([more] if more else [])]
+        self.setToolTip("\n".join(sentences))
+        self.setAccessibleDescription(" ".join(sentences))
+        if not same:
+            self.setAccessibleName(", ".join(tag.text for tag in tags))
+            self.update()
 
     def shown_texts(self) -> list[str]:
         """The words as they are painted in the room that there is."""
@@ -164,23 +196,39 @@ class ColumnTags(QWidget):
     def _laid_out(self) -> list[tuple[str, float, bool]]:
         """(text, width, whether it is "leads") from the left."""
         room = float(self.width())
-        for texts in ([tag.text for tag in self._tags], [tag.short for tag in self._tags]):
-            widths = [self._width(text) for text in texts]
-            if sum(widths) + GAP * (len(widths) - 1) <= room:
-                return [(t, w, tag.leads) for t, w, tag in zip(texts, widths, self._tags, strict=True)]
+        kept = max((self._width(tag.room) + GAP for tag in self._tags if tag.room), default=0.0)
+        result = self._lay([tag for tag in self._tags if not tag.passing], room - kept)
+        for tag in self._tags:
+            if tag.passing:
+                left = room - sum(width + GAP for _, width, _ in result)
+                text = tag.text if self._width(tag.text) <= left else tag.short
+                text = self._metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(left - 12, 0))
+                result.append((text, min(self._width(text), max(left, 0.0)), False))
+        return result
+
+    def _lay(self, tags: Sequence[Tag], room: float) -> list[tuple[str, float, bool]]:
+        widths = [self._width(tag.text) for tag in tags]
+        if sum(widths) + GAP * (len(widths) - 1) <= room:
+            return [(tag.text, width, tag.leads) for tag, width in zip(tags, widths, strict=True)]
+        spare = room - sum(self._width(tag.short) for tag in tags) - GAP * (len(tags) - 1)
         result: list[tuple[str, float, bool]] = []
         used = 0.0
-        for index, tag in enumerate(self._tags):
-            left = len(self._tags) - index
-            width = self._width(tag.short)
+        for index, tag in enumerate(tags):
+            left = len(tags) - index
+            text = tag.short
+            if tag.elastic and spare > 0:
+                most = self._width(text) + spare - 12
+                text = self._metrics.elidedText(tag.text, Qt.TextElideMode.ElideRight, most)
+                spare = 0.0
+            width = self._width(text)
             more = self._width(f"+{left - 1}") + GAP if left > 1 else 0.0
             if used + width + more > room:
                 text = f"+{left}"
                 if not result:  # not even one fits: its beginning says more than a number
                     text = self._metrics.elidedText(tag.short, Qt.TextElideMode.ElideRight, max(room - 12, 0))
-                result.append((text, min(self._width(text), room), False))
+                result.append((text, min(self._width(text), max(room, 0.0)), False))
                 break
-            result.append((tag.short, width, tag.leads))
+            result.append((text, width, tag.leads))
             used += width + GAP
         return result
 

@@ -18,6 +18,7 @@ from ntp_studio.ui.compare_moves import CompareMoves
 from ntp_studio.ui.compare_shown import CompareShown
 from ntp_studio.ui.main_window import MainWindow
 from ntp_studio.ui.presenter import Presenter, State
+from ntp_studio.ui.preset_menu import preset_of
 from ntp_studio.ui.routing import Router
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class CompareController(QObject):
             self.shown.handle(event)
             if isinstance(event, c.ColumnsChanged):
                 self._connect_columns()
+                self.choices.show_preset()
                 if self._picker is not None:
                     self._picker.show_columns(event)
             elif isinstance(event, c.ColumnLoading | c.ColumnRefused):
@@ -101,6 +103,7 @@ class CompareController(QObject):
             w.notice.clear()
             w.toolbar.set_seed(self.choices.seed)
             w.pages.setCurrentWidget(page)
+            self.choices.show_preset()
             w.status.comparing = True
             page.setFocus()
         else:
@@ -110,6 +113,8 @@ class CompareController(QObject):
             if self.state.frame is not None:
                 w.status.show_frame(self.state.frame)
             w.toolbar.set_seed(self.state.settings.seed)
+            own = self.state.settings
+            w.toolbar.show_preset(preset_of(own.decoding, own.presets))
             if w.comparing:  # else another page has come to the front already
                 w.pages.setCurrentIndex(0)
                 w.text.setFocus()
@@ -178,7 +183,7 @@ class CompareController(QObject):
         commands["export"].setEnabled(page.scoring)
         page.edit_button.setEnabled(bool(page.columns))
         page.score_button.setEnabled(bool(page.columns))
-        self.window.toolbar.enable_draw(True)
+        self.window.toolbar.enable_draw(not page.scoring)
         self.shown.show_state()
 
     # -- columns -------------------------------------------------------------------------------------------------------

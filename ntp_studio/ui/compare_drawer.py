@@ -22,6 +22,7 @@ class DecodingDrawer(QWidget):
 
     changed = Signal(object, int)
     closed = Signal()
+    chosen = Signal(int)  # whose settings are on view
     pictures_wanted = Signal(bool)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -146,6 +147,7 @@ class DecodingDrawer(QWidget):
     @Slot(int)
     def _letter_clicked(self, place: int) -> None:
         self.choose(self._columns[place].number)
+        self.chosen.emit(self._number)
 
     @Slot(bool)
     def _link_toggled(self, on: bool) -> None:

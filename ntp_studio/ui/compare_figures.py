@@ -41,7 +41,11 @@ class CompareFigures(QWidget):
             "among that many equally likely tokens each time. It is per token, so that models with other tokenizers "
             "cannot be held against it; bits per byte can."
         )
-        self._step_tip = self.tr("How long this step took here, the model's own forward pass and all around it.")
+        self._step_tip = self.tr(
+            "How long the last step took here in which the model ran: its own forward pass and all around it. A place "
+            "that was computed before is shown again without the model."
+        )
+        self._cost: float | None = None  # milliseconds
         self.entropy = FactCard(theme, "figure_entropy", self.tr("entropy"), self._entropy_tip, self)
         self.perplexity = FactCard(theme, "figure_perplexity", self.tr("perplexity"), self._perplexity_tip, self)
         self.step = FactCard(theme, "figure_step", self.tr("per step"), self._step_tip, self)
@@ -57,15 +61,22 @@ class CompareFigures(QWidget):
         self._rearrange()
         self.show_figures(None, math.nan)
 
+    def note_cost(self, frame: StepFrame | None) -> None:
+        """What a step costs is told by the last in which the model ran, shown or not."""
+        if frame is not None and frame.model_ms > 0.0:
+            self._cost = frame.step_ms
+
     def show_figures(self, frame: StepFrame | None, perplexity: float) -> None:
         """None: there is no distribution here. `perplexity` is NaN where no token after the prompt has a figure."""
         if frame is None:
-            nothing = self.tr("There is no distribution at this place.")
-            self._show(self.entropy, NONE, nothing)
-            self._show(self.step, NONE, nothing)
+            self._show(self.entropy, NONE, self.tr("There is no distribution at this place."))
         else:
             self._show(self.entropy, bits(frame.entropy_bits), self._entropy_tip)
-            self._show(self.step, milliseconds(frame.step_ms), self._step_tip)
+        self.note_cost(frame)
+        if self._cost is None:
+            self._show(self.step, NONE, self.tr("No step has been taken in which the model ran."))
+        else:
+            self._show(self.step, milliseconds(self._cost), self._step_tip)
         if math.isnan(perplexity):
             self._show(self.perplexity, NONE, self.tr("No token after the prompt has a figure yet."))
         elif math.isinf(perplexity):
@@ -98,7 +109,8 @@ class CompareFigures(QWidget):
             self._widths(self._short, TIGHT),
         )
         if sum(roomy) <= room:
-            self._arrange(True, 9, self._long, (1, 1, 1))
+            even = 3 * max(roomy) <= room
+            self._arrange(True, 9, self._long, (1, 1, 1) if even else roomy)
         elif sum(short) <= room:
             even = 3 * max(short) <= room
             self._arrange(True, 9, self._short, (1, 1, 1) if even else short)

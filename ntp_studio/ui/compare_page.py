@@ -117,6 +117,9 @@ class ComparePage(QWidget):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.invitation = Invitation(theme, self)
         self.editor = PromptEditor(theme, self)
+        self.editor.say_whose(
+            self.tr("All columns continue this text, one token at a time."), self.tr("AS TOKENS OF A")
+        )
         self.editor.submitted.connect(self._submitted)
         self.editor.cancelled.connect(self.show_columns)
         self.editor.edited.connect(self.prompt_edited)
@@ -164,10 +167,11 @@ class ComparePage(QWidget):
         page.setSpacing(0)
         page.addWidget(self.drawer)
         page.addLayout(middle, 1)
-        right = QVBoxLayout()
+        self._right = QWidget(self)
+        right = QVBoxLayout(self._right)
         right.setContentsMargins(0, 12, 12, 12)
         right.addWidget(self.disagreement)
-        page.addLayout(right)
+        page.addWidget(self._right)
 
     # -- which view is in front ----------------------------------------------------------------------------------------
 
@@ -182,7 +186,7 @@ class ComparePage(QWidget):
     @Slot()
     def show_columns(self) -> None:
         self._views.setCurrentWidget(self._columns_view)
-        self.disagreement.show()
+        self._right.show()
         self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
@@ -195,7 +199,7 @@ class ComparePage(QWidget):
         if leading is not None:
             self.score.offer(leading.page.text.joined())
         self._views.setCurrentWidget(self.score)
-        self.disagreement.hide()  # it tells of the columns' own text
+        self._right.hide()  # it tells of the columns' own text
 
     @Slot(str, bool)
     def _submitted(self, text: str, chat: bool) -> None:

@@ -9,13 +9,13 @@ from PySide6.QtCore import QObject, Slot
 
 from ntp_studio import compare_messages as c
 from ntp_studio.core.compared import Stretch
-from ntp_studio.ui.compare_column import CompareColumn
-from ntp_studio.ui.compare_column_loading import LoadingColumn
 from ntp_studio.ui.main_window import MainWindow
 from ntp_studio.ui.model_menu import size_text
 from ntp_studio.ui.presenter import State
 
 if TYPE_CHECKING:
+    from ntp_studio.ui.compare_column import CompareColumn
+    from ntp_studio.ui.compare_column_loading import LoadingColumn
     from ntp_studio.ui.compare_page import ComparePage
 
 
@@ -29,6 +29,7 @@ class CompareShown(QObject):
         self.waiting = 0  # moves asked for and not answered yet
         self.has_text = False
         self.settled = False  # no figure of the text is still to come
+        self.scoring = ""  # how far the scoring of a text is, in words
         self.refusal = ""  # why the last column that was asked for is not there
         self.page_mode = "surprisal"
         self.log_scale = False
@@ -107,6 +108,8 @@ class CompareShown(QObject):
         columns = event.columns if event is not None else ()
         if self.playing:
             w.status.show_state(self.tr("Playing"), "playing")
+        elif self.scoring:
+            w.status.show_state(self.scoring, "busy")
         elif not columns:
             w.status.show_state(self.tr("No model to compare"), "idle")
         else:
@@ -133,6 +136,7 @@ class CompareShown(QObject):
 
     def _on_columns(self, event: c.ColumnsChanged) -> None:
         page, before = self._shown, self._shown.columns
+        self._tell_of_the_draw(event)
         self.columns_event = event
         if event.request is not None:
             self.dismiss(event.request)
@@ -144,8 +148,10 @@ class CompareShown(QObject):
                 column.deleteLater()
         for place, state in enumerate(event.columns):
             leads = place == 0 and event.mode == "same text" and len(event.columns) > 1
-            page.columns[state.number].show_state(place, state, leads, len(event.columns))
+            led = place > 0 and event.mode == "same text"
+            page.columns[state.number].show_state(place, state, leads, len(event.columns), led)
         page.arrange()
+        self._level_pages()
         page.drawer.show_columns(event)
         page.disagreement.show_columns(event)
         page.score.show_columns(event)
@@ -155,12 +161,32 @@ class CompareShown(QObject):
             page.disagreement.clear()
             page.drawer.hide()
 
+    def _tell_of_the_draw(self, event: c.ColumnsChanged) -> None:
+        """A model with another tokenizer changes how all columns draw: not without a word."""
+        before = self.columns_event
+        was_alike = before is not None and all(state.alike for state in before.columns)
+        if was_alike and event.same_draw and not all(state.alike for state in event.columns):
+            self._window.status.show_message(
+                self.tr("The vocabularies differ, so the columns share the dart's place instead of the race's noise.")
+            )
+
     def _made(self, number: int) -> CompareColumn:
+        from ntp_studio.ui.compare_column import CompareColumn  # with the page, not at the program's start
+
         column = CompareColumn(self._window.theme, number, self._shown)
+        column.wanted_lines_changed.connect(self._level_pages)
         column.page_mode = self.page_mode
         column.log_scale = self.log_scale
         self._fresh.append(column)
         return column
+
+    @Slot()
+    def _level_pages(self) -> None:
+        """The texts of all columns have the height of the longest, so that bars stand beside bars."""
+        columns = self._shown.columns.values()
+        lines = max((column.wanted_lines for column in columns), default=None)
+        for column in columns:
+            column.set_page_lines(lines)
 
     def _on_loading(self, event: c.ColumnLoading) -> None:
         self._loading(event.request).show_loading(event)
@@ -176,6 +202,8 @@ class CompareShown(QObject):
     def _loading(self, request: int) -> LoadingColumn:
         page = self._shown
         if request not in page.loading:
+            from ntp_studio.ui.compare_column_loading import LoadingColumn
+
             made = LoadingColumn(self._window.theme, request, page)
             page.loading[request] = self._fresh_loading[request] = made
             page.arrange()
@@ -234,10 +262,14 @@ class CompareShown(QObject):
             self._window.notice.show_text(event.message)
 
     def _on_scoring(self, event: c.Scoring) -> None:
+        share = f" {event.done / event.total:.0%}" if event.total else ""
+        self.scoring = self.tr("Scoring a text{0}").format(share)
         self._shown.score.show_scoring(event)
 
     def _on_scored(self, event: c.Scored) -> None:
+        self.scoring = ""
         self._shown.score.show_scored(event)
 
     def _on_scoring_failed(self, event: c.ScoringFailed) -> None:
+        self.scoring = ""
         self._shown.score.show_failed(event)

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import math
-
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Slot
-from PySide6.QtGui import QFocusEvent, QFont, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from ntp_studio.core.compared import PlaceComparison
 from ntp_studio.core.types import TokenText
 from ntp_studio.ui.candidate_text import MINUS, Explanation, hex_bytes, number, percent
-from ntp_studio.ui.column_colors import column_color, letter
-from ntp_studio.ui.delta_bars_rows import DeltaRow, delta_rows, points_text
+from ntp_studio.ui.column_colors import letter
+from ntp_studio.ui.delta_bars_paint import Columns, DeltaPainter
+from ntp_studio.ui.delta_bars_rows import DeltaRow, delta_rows, exact_points, points_text
 from ntp_studio.ui.disagreement_ribbon_figures import BITS, NO_FIGURE, in_bits
 from ntp_studio.ui.hover_card import HoverCard
-from ntp_studio.ui.panel_labels import mono_like, scaled
-from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
 LEAST_ROWS, MOST_ROWS = 4, 20
 # Ends of the scale, in percentage points.
 _ENDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
-_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
-_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
-_CENTER = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextSingleLine)
-Columns = tuple[float, float, float]
 _KEYS = {Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End}
 
 
 class DeltaBars(QWidget):
-    """As many rows as fit; the token that is drawn next is always among them. ↑ and ↓ explain row by row."""
+    """As many rows as fit; the token that is drawn next and the one that stands in the text are always among them,
+    where they are compared. ↑ and ↓ explain row by row. It keeps its height however many rows there are."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,7 +40,7 @@ class DeltaBars(QWidget):
         self._sentence = ""
         self._pointer: QPoint | None = None
         self._cursor: int | None = None
-        self._most = LEAST_ROWS
+        self._room = LEAST_ROWS
         self._card = HoverCard(theme, self)
         theme.changed.connect(self._restyle)
         self._restyle()
@@ -61,13 +55,12 @@ class DeltaBars(QWidget):
     def sentence(self) -> str:
         return self._sentence
 
-    def show_comparison(self, comparison: PlaceComparison, pair: int, drawn: TokenText | None) -> None:
-        self._all = delta_rows(comparison, pair, drawn)
+    def show_comparison(
+        self, comparison: PlaceComparison, pair: int, drawn: TokenText | None, standing: TokenText | None = None
+    ) -> None:
+        self._all = delta_rows(comparison, pair, drawn, standing)
         self._pair, self._after = pair, comparison.after_decoding
         self._sentence = ""
-        if min(len(self._all), MOST_ROWS) > self._most:  # it only grows, so that steps do not move what stands below
-            self._most = min(len(self._all), MOST_ROWS)
-            self._limit()
         self._changed()
 
     def show_sentence(self, sentence: str) -> None:
@@ -76,17 +69,26 @@ class DeltaBars(QWidget):
             self._all, self._sentence = (), sentence
             self._changed()
 
-    def forget_height(self) -> None:
-        """Other columns: so many rows as were there before need not come again."""
-        self._most = LEAST_ROWS
+    def expect_rows(self, expected: bool) -> None:
+        """Whether there is anything to compare: room is kept for as many rows as there may be, or for a sentence."""
+        self._room = MOST_ROWS if expected else LEAST_ROWS
         self._limit()
 
     def rows(self) -> tuple[DeltaRow, ...]:
         """As painted, from the top."""
         count = max(self._capacity(), 1)
         shown = self._all[:count]
-        missed = next((row for row in self._all[count:] if row.drawn), None)
-        return (*shown[:-1], missed) if missed is not None else shown
+        if not any(row.drawn or row.standing for row in self._all[count:]):
+            return shown
+        wanted = sum(row.drawn or row.standing for row in self._all)
+        spare, kept = count - wanted, []
+        for row in self._all:
+            if row.drawn or row.standing:
+                kept.append(row)
+            elif spare > 0:
+                kept.append(row)
+                spare -= 1
+        return tuple(kept[:count])
 
     def _changed(self) -> None:
         self.setAccessibleDescription(self._sentence or ", ".join(self._words(row) for row in self.rows()[:5]))
@@ -110,34 +112,30 @@ class DeltaBars(QWidget):
     # -- geometry ------------------------------------------------------------------------------------------------------
 
     def _capacity(self) -> int:
-        return int((self.height() - 2 * self._caption) // self._row)
+        return int((self.height() - 2 * self._painter.caption) // self._painter.row)
 
     def _needed(self, rows: int) -> int:
-        return 2 * self._caption + rows * self._row
+        return 2 * self._painter.caption + rows * self._painter.row
 
     def _limit(self) -> None:
-        self.setMaximumHeight(self._needed(self._most))
+        self.setMaximumHeight(self._needed(self._room))
+        self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        return QSize(280, self._needed(self._most))
+        return QSize(280, self._needed(self._room))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, self._needed(LEAST_ROWS))
 
     def row_rect(self, index: int) -> QRectF:
-        return QRectF(0, self._caption + index * self._row, self.width(), self._row)
+        return QRectF(0, self._painter.caption + index * self._painter.row, self.width(), self._painter.row)
 
     def row_at(self, point: QPoint) -> int | None:
-        index = (point.y() - self._caption) // self._row
-        return index if 0 <= index < len(self.rows()) and point.y() >= self._caption else None
+        index = (point.y() - self._painter.caption) // self._painter.row
+        return index if 0 <= index < len(self.rows()) and point.y() >= self._painter.caption else None
 
     def _columns(self) -> Columns:
-        """Where the label ends, and where the track begins and ends."""
-        width, gap = float(self.width()), self._thick * 0.7
-        figures = self._metrics.horizontalAdvance(f"{MINUS}99.9 pp")
-        free = width - figures - 2 * gap - self._pad
-        label = min(max(free * 0.46, 4 * self._thick), self._metrics.horizontalAdvance("m" * 14))
-        return label, label + gap, width - figures - gap
+        return self._painter.columns(self.width())
 
     # -- painting ------------------------------------------------------------------------------------------------------
 
@@ -152,98 +150,33 @@ class DeltaBars(QWidget):
             p.end()
             return
         p.setRenderHint(QPainter.RenderHint.Antialiasing)
-        rows, end, columns = self.rows(), self.scale(), self._columns()
+        rows, end, painter, width = self.rows(), self.scale(), self._painter, float(self.width())
+        room = max(self._capacity(), 1)
         hovered = self._cursor if self.hasFocus() else self.row_at(self._pointer) if self._pointer else None
-        self._paint_head(p)
+        words = self.tr("◂ more in A"), self.tr("more in {0} ▸").format(letter(self._pair + 1))
+        painter.paint_head(p, width, self._pair, words)
+        painter.paint_zero(p, width, room)
         for index, row in enumerate(rows):
-            self._paint_row(p, row, self.row_rect(index), columns, end, index == hovered)
-        self._paint_scale(p, self.row_rect(len(rows)).top(), end)
+            lacking = self._lacking(row) if row.points is None else ""
+            rect = self.row_rect(index)
+            painter.paint_row(p, row, rect, self._pair, end, hovered=index == hovered, lacking=lacking)
+        # At the foot of the rows' room, so that their number does not move it.
+        painter.paint_scale(p, width, room, end)
         if self.hasFocus():
             p.setPen(c.color("accent"))
             p.setBrush(Qt.BrushStyle.NoBrush)
             p.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
         p.end()
 
-    def _paint_head(self, p: QPainter) -> None:
-        """Which side is whose, in the columns' colours."""
-        _, left, right = self._columns()
-        middle = (left + right) / 2
-        p.setFont(self._small)
-        p.setPen(column_color(self._theme.palette, 0))
-        p.drawText(QRectF(0, 0, middle - px(5), self._caption), _RIGHT, self.tr("◂ more in A"))
-        p.setPen(column_color(self._theme.palette, self._pair + 1))
-        words = self.tr("more in {0} ▸").format(letter(self._pair + 1))
-        p.drawText(QRectF(middle + px(5), 0, self.width() - middle - px(5), self._caption), _LEFT, words)
-
-    def _paint_row(self, p: QPainter, row: DeltaRow, rect: QRectF, columns: Columns, end: float, hovered: bool) -> None:
-        c = self._theme.palette
-        label, left, right = columns
-        pad, thick = self._pad, self._thick
-        p.setPen(Qt.PenStyle.NoPen)
-        if row.drawn or hovered:
-            p.setBrush(c.color("drawn_soft" if row.drawn else "accent_soft"))
-            p.drawRoundedRect(rect.adjusted(0, 1, 0, -1), 4, 4)
-        track = QRectF(left, rect.center().y() - thick / 2, right - left, thick)
-        p.setBrush(c.color("surface" if row.drawn or hovered else "sunken"))
-        p.drawRoundedRect(track, 3, 3)
-        font = self._bold if row.drawn else self._mono
-        metrics = self._bold_metrics if row.drawn else self._metrics
-        p.setFont(font)
-        p.setPen(c.color("drawn_text" if row.drawn else "text"))
-        text = metrics.elidedText(row.token.label, Qt.TextElideMode.ElideRight, label - pad)
-        p.drawText(QRectF(pad, rect.y(), label - pad, rect.height()), _LEFT, text)
-        points = row.points
-        p.setFont(self._mono)
-        p.setPen(c.color("muted" if points is None else "text"))
-        p.drawText(QRectF(right, rect.y(), rect.right() - right - pad / 2, rect.height()), _RIGHT, points_text(points))
-        middle = (left + right) / 2
-        if points is None:
-            p.setFont(self._small)
-            words = self._small_metrics.elidedText(self._lacking(row), Qt.TextElideMode.ElideRight, track.width() - 4)
-            p.setPen(Qt.PenStyle.NoPen)
-            p.setBrush(c.color("drawn_soft" if row.drawn else "accent_soft" if hovered else "surface"))
-            p.drawRect(track)
-            p.setPen(c.color("muted"))
-            p.drawText(track.adjusted(0, -4, 0, 4), _CENTER, words)
-            return
-        p.setPen(Qt.PenStyle.NoPen)
-        p.setBrush(c.color("faint"))
-        p.drawRect(QRectF(round(middle), track.top() - 2, 1, track.height() + 4))
-        width = min(abs(points) / end, 1.0) * (right - left) / 2
-        if points:
-            x = middle + 0.5 if points > 0 else middle + 0.5 - max(width, 1.0)
-            p.setBrush(column_color(c, self._pair + 1 if points > 0 else 0))
-            p.drawRect(QRectF(x, track.top(), max(width, 1.0), track.height()))
-
-    def _paint_scale(self, p: QPainter, y: float, end: float) -> None:
-        _, left, right = self._columns()
-        p.setFont(self._small)
-        p.setPen(self._theme.palette.color("muted"))
-        middle, half = (left + right) / 2, 60.0
-        p.drawText(QRectF(left - half, y, 2 * half, self._caption), _CENTER, f"{MINUS}{end:g}")
-        p.drawText(QRectF(middle - half, y, 2 * half, self._caption), _CENTER, "0")
-        plus = QRectF(right - self._small_metrics.horizontalAdvance(f"+{end:g}") / 2, y, 2 * half, self._caption)
-        p.drawText(plus, _LEFT, f"+{end:g} pp")
-
     @Slot()
     def _restyle(self) -> None:
-        font = self.font()
-        self._pad, self._thick = px(4), px(10)
-        self._mono = mono_like(font, 0.95)
-        self._bold = mono_like(font, 0.95, QFont.Weight.Bold)
-        self._small = scaled(font, 0.85)
-        self._metrics = QFontMetricsF(self._mono)
-        self._bold_metrics = QFontMetricsF(self._bold)
-        self._small_metrics = QFontMetricsF(self._small)
-        self._caption = math.ceil(self._small_metrics.height()) + 3
-        self._row = max(math.ceil(self._metrics.height()) + 7, 21)
+        self._painter = DeltaPainter(self._theme.palette, self.font())
         self._limit()
-        self.updateGeometry()
         self.update()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange and hasattr(self, "_row"):
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "_painter"):
             self._restyle()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -264,9 +197,12 @@ class DeltaBars(QWidget):
             known = percent(value) if value is not None else self.tr("its vocabulary has no such token")
             lines.append((self.tr("probability in {0}").format(name), known))
         if row.points is not None:
-            lines.append((f"{other} {MINUS} A", points_text(row.points)))
+            exact = self.tr("{0} (percentage points)").format(exact_points(row.points))
+            lines.append((f"{other} {MINUS} A", exact))
         if row.delta_log is not None:
             lines.append((self.tr("Δ log-prob"), in_bits(row.delta_log * BITS, signed=True)))
+        if row.standing:
+            lines.append(("", self.tr("what stands in the text here")))
         if row.drawn:
             lines.append(("", self.tr("what A takes next")))
         return Explanation(row.token.label, subtitle, tuple(lines))

@@ -6,6 +6,7 @@ It shows what it is told and says what a person asks for. Events of an older run
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from ntp_studio.compare_messages import ColumnsChanged, DisagreementShown, PlaceShown
@@ -17,6 +18,7 @@ from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
 
 WIDTH, LEAST_WIDTH, WIDEST = 320, 260, 440
+LOW = 650  # a panel that is lower has less room between its parts
 
 
 class DisagreementPanel(QFrame):
@@ -44,9 +46,7 @@ class DisagreementPanel(QFrame):
         self.lockstep = LockstepControls(theme)
         inside = QWidget()
         inside.setProperty("transparent", True)
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(14, 10, 14, 14)
-        column.setSpacing(16)
+        column = self._column = QVBoxLayout(inside)
         column.addWidget(self.disagreement)
         column.addWidget(self.delta, 1)
         column.addWidget(self.lockstep)
@@ -70,6 +70,7 @@ class DisagreementPanel(QFrame):
         self.lockstep.same_draw_chosen.connect(self.same_draw_chosen)
         self.lockstep.force_text.connect(self.force_text)
         theme.changed.connect(self._restyle)
+        self._space()
         self.clear()
 
     # -- what it is told -----------------------------------------------------------------------------------------------
@@ -81,7 +82,8 @@ class DisagreementPanel(QFrame):
         numbers = tuple(column.number for column in event.columns)
         others = numbers != self._numbers
         self._numbers = numbers
-        self.disagreement.show_columns([column.alike for column in event.columns])
+        names = [f"{c.info.name}, {c.info.device} · {c.info.dtype}" for c in event.columns]
+        self.disagreement.show_columns([column.alike for column in event.columns], names)
         self.lockstep.show_columns(event)
         if others:  # no figure of another pair stays on view
             self.disagreement.clear()
@@ -97,7 +99,8 @@ class DisagreementPanel(QFrame):
         if event.comparison is None:
             self.delta.show_nothing(self._why_none(event))
         else:
-            self.delta.show_comparison(event.comparison, event.drawn)
+            self.disagreement.show_after_decoding(event.comparison.after_decoding)
+            self.delta.show_place(event)
 
     def show_disagreement(self, event: DisagreementShown) -> None:
         if event.run >= self._run:
@@ -123,9 +126,7 @@ class DisagreementPanel(QFrame):
                 why = column.trouble or self.tr("it has not read the text up to here")
                 return self.tr("Nothing to compare: {0} has no probabilities here. {1}").format(letter(place), why)
         if self._mode == "each its own":
-            return self.tr(
-                "Each column has gone its own way: their texts differ, so their next tokens are not compared."
-            )
+            return self.tr("The columns are not all at the same place of the same text, so this step is not compared.")
         waiting = [letter(place) for place, column in enumerate(event.columns) if column.waiting]
         if waiting:
             return self.tr(
@@ -162,6 +163,19 @@ class DisagreementPanel(QFrame):
     def minimumSizeHint(self) -> QSize:
         return QSize(LEAST_WIDTH, 200)
 
+    def _space(self) -> None:
+        """Let everything be seen in the lowest window without scrolling, if it can be."""
+        low = self.height() < px(LOW)
+        self._column.setContentsMargins(14, 8 if low else 10, 14, 9 if low else 14)
+        self._column.setSpacing(9 if low else 16)
+        self.delta.set_spacing(4 if low else 6)
+        self.lockstep.set_spacing(5 if low else 7)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._space()
+
     @Slot()
     def _restyle(self) -> None:
+        self._space()
         self.updateGeometry()

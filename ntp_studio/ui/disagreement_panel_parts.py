@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from typing import Literal
 
@@ -19,8 +20,15 @@ Look = Literal["muted", "text", "mono"]
 Form = Sequence[tuple[str, Look]]
 
 
-def heading(text: str, parent: QWidget) -> QLabel:
+def wrapped_tip(words: str) -> str:
+    """A tool tip of sentences as high and wide as reads well: Qt breaks the lines of rich text only. Words are data."""
+    return f"<qt>{html.escape(words, quote=False).replace(chr(10), '<br>')}</qt>" if words else ""
+
+
+def heading(text: str, parent: QWidget, tip: str = "") -> QLabel:
     label = plain_label(text, parent)
+    label.setToolTip(wrapped_tip(tip))
+    label.setAccessibleDescription(tip)
     label.setProperty("role", "heading")
     return label
 
@@ -65,7 +73,7 @@ class Segments(QFrame):
             button.setProperty("segment", True)
             button.setProperty("value", value)
             button.setCheckable(True)
-            button.setToolTip(tip)
+            button.setToolTip(wrapped_tip(tip))
             button.setAccessibleName(long)
             button.setAccessibleDescription(tip)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -254,6 +262,12 @@ class Section(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+
+    def set_spacing(self, pixels: int) -> None:
+        """Between its parts."""
+        layout = self.layout()
+        if layout is not None and layout.spacing() != pixels:
+            layout.setSpacing(pixels)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -11,12 +11,11 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWid
 from ntp_studio.compare_messages import DisagreementShown
 from ntp_studio.core.compared import Totals
 from ntp_studio.ui.column_colors import letter
-from ntp_studio.ui.disagreement_panel_parts import FigureLine, LinkButton, Section, Segments, heading
+from ntp_studio.ui.disagreement_panel_parts import FigureLine, LinkButton, Section, Segments, heading, wrapped_tip
 from ntp_studio.ui.disagreement_panel_totals import TotalsTable
 from ntp_studio.ui.disagreement_ribbon import DisagreementRibbon
 from ntp_studio.ui.disagreement_ribbon_figures import (
     MEASURES,
-    NO_FIGURE,
     Measure,
     Walk,
     in_bits,
@@ -46,6 +45,7 @@ class DisagreementSection(Section):
         self._alike: tuple[bool, ...] = ()
         self._pairs: tuple[Totals | None, ...] = ()
         self._wish: Measure = "forward"
+        self._after_decoding = False
         self.pair = 0
         self._walk = Walk()
         self._order: list[int] | None = None
@@ -108,7 +108,7 @@ class DisagreementSection(Section):
         self.measure_button.setMenu(menu)
         head = QHBoxLayout()
         head.setSpacing(6)
-        head.addWidget(heading(self.tr("DISAGREEMENT"), self))
+        head.addWidget(heading(self.tr("DISAGREEMENT"), self, self.tr("How far two columns disagree along the text.")))
         head.addStretch(1)
         head.addWidget(self.measure_button)
         return head
@@ -116,7 +116,7 @@ class DisagreementSection(Section):
     def _link(self, name: str, text: str, tip: str) -> LinkButton:
         button = LinkButton(name, self)
         button.setText(text)
-        button.setToolTip(tip)
+        button.setToolTip(wrapped_tip(tip))
         button.setAccessibleName(tip)
         return button
 
@@ -132,8 +132,9 @@ class DisagreementSection(Section):
         """Whether the vocabularies of the chosen pair are equal."""
         return self.pair + 1 >= len(self._alike) or self._alike[self.pair + 1]
 
-    def show_columns(self, alike: Sequence[bool]) -> None:
-        """For each column, whether its vocabulary is the first one's. Their figures are told anew."""
+    def show_columns(self, alike: Sequence[bool], names: Sequence[str] = ()) -> None:
+        """For each column, whether its vocabulary is the first one's, and what it is called. Their figures are told
+        anew."""
         self._alike = tuple(alike)
         others = range(max(len(alike) - 1, 0))
         if self.pair not in others:
@@ -142,6 +143,8 @@ class DisagreementSection(Section):
         for pair in others:
             name = f"A–{letter(pair + 1)}"
             tip = self.tr("Hold {0} against A").format(letter(pair + 1))
+            if len(names) == len(alike):
+                tip = self.tr("{0}: {1}").format(tip, f"{names[pair + 1]} / {names[0]}")
             choices.append((str(pair), name, name, tip))
         self.pairs.set_choices(choices)
         self.pairs.setVisible(len(choices) > 1)
@@ -150,8 +153,18 @@ class DisagreementSection(Section):
             widget.setVisible(bool(others))
         self.ribbon.setVisible(bool(others))
         self.alone.setVisible(not others)
-        self.totals.set_columns(alike)
+        self.totals.set_columns(alike, names)
         self._follow_choice()
+
+    def show_after_decoding(self, on: bool) -> None:
+        """Whether other parts of the page compare what decoding makes of them: the figures here never do."""
+        if on != self._after_decoding:
+            self._after_decoding = on
+            self._show_kind()
+
+    def _show_kind(self) -> None:
+        self.ribbon.show_kind(whole_in_all=not all(self._alike), own=self._after_decoding)
+        self.totals.set_own(self._after_decoding)
 
     def show_disagreement(self, event: DisagreementShown) -> None:
         if len(self._alike) < 2:  # one column agrees with itself: its totals are all there is to say
@@ -179,22 +192,23 @@ class DisagreementSection(Section):
         self._order = None
         self._walk.forget()
         self.ribbon.choose(self.pair, measure, alike)
+        self._show_kind()
         self.totals.set_backward(self._wish == "backward")
         name = measure_name(measure, self.pair)
         self.measure_button.setText(name + ARROW)
         self.measure_button.setAccessibleName(self.tr("Measure of disagreement: {0}").format(name))
-        self.measure_button.setToolTip(measure_meaning(measure, self.pair))
+        self.measure_button.setToolTip(wrapped_tip(measure_meaning(measure, self.pair)))
         for each, action in self._actions.items():
             action.setText(measure_name(each, self.pair))
             action.setChecked(each == measure)
             usable = alike or each == "delta"
             action.setEnabled(usable)
             other = letter(self.pair + 1)
-            action.setToolTip(
-                measure_meaning(each, self.pair)
-                if usable
-                else self.tr("{0} has another vocabulary than A: no divergence is over both.").format(other)
-            )
+            meaning = measure_meaning(each, self.pair)
+            if not usable:
+                why = self.tr("{0} has another vocabulary than A: no divergence is over both.").format(other)
+                meaning = f"{why} {meaning}"
+            action.setToolTip(wrapped_tip(meaning))
         self._say()
 
     # -- the worst places ----------------------------------------------------------------------------------------------
@@ -251,26 +265,33 @@ class DisagreementSection(Section):
 
     def _say_agreement(self) -> None:
         total = self._pairs[self.pair] if self.pair < len(self._pairs) else None
-        if total is not None:
+        other = letter(self.pair + 1)
+        tip = ""
+        if not self.pair_alike and len(self.ribbon):
+            self.agreement.show_text(
+                self.tr("other tokenizer: compared over stretches of equal text"),
+                self.tr("other tokenizer: over equal text"),
+                self.tr("other tokenizer"),
+            )
+            tip = self.tr(
+                "{0} has another vocabulary than A: their likeliest tokens are not counted, and no KL or JS (the "
+                "Kullback–Leibler and Jensen–Shannon divergences) is over both. Compared are the log-probabilities of "
+                "stretches of equal text, and bits per byte."
+            ).format(other)
+        elif total is not None:
             count = f"{total.agreed:,} / {total.tokens:,}"
-            self._show_agreement(count)
-            self.agreement.setToolTip(
-                self.tr("How many of the tokens compared have the same likeliest token in A and {0}.").format(
-                    letter(self.pair + 1)
-                )
+            self.agreement.show_text(
+                self.tr("top-1 agrees {0}").format(count), self.tr("top-1 {0}").format(count), count
             )
-        elif len(self.ribbon) and not self.pair_alike:
-            self._show_agreement(NO_FIGURE)
-            self.agreement.setToolTip(
-                self.tr("{0} has another vocabulary than A: their likeliest tokens are not counted.").format(
-                    letter(self.pair + 1)
+            tip = self.tr("How many of the tokens compared have the same likeliest token in A and {0}.").format(other)
+            if not all(self._alike):
+                tip += " " + self.tr(
+                    "Compared are those tokens that are whole in all columns: another column has another tokenizer."
                 )
-            )
         else:
             self.agreement.show_text("")
-
-    def _show_agreement(self, count: str) -> None:
-        self.agreement.show_text(self.tr("top-1 agrees {0}").format(count), self.tr("top-1 {0}").format(count), count)
+        if self.agreement.toolTip() != wrapped_tip(tip):
+            self.agreement.setToolTip(wrapped_tip(tip))
 
     # -- what a person does --------------------------------------------------------------------------------------------
 

@@ -6,23 +6,26 @@ import math
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtGui import QFocusEvent, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from ntp_studio.compare_messages import DisagreementShown
 from ntp_studio.core.compared import Stretch
+from ntp_studio.ui.disagreement_panel_parts import wrapped_tip
 from ntp_studio.ui.disagreement_ribbon_bars import Bar, Spacing, bar_of, place_bars
 from ntp_studio.ui.disagreement_ribbon_figures import (
     Measure,
     Values,
     explain,
     in_bits,
+    measure_meaning,
     shown_text,
     token_words,
     values_of,
     worst_few,
 )
 from ntp_studio.ui.disagreement_ribbon_paint import RibbonPainter
+from ntp_studio.ui.disagreement_ribbon_words import units, units_explained
 from ntp_studio.ui.hover_card import HoverCard
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
@@ -61,6 +64,8 @@ class DisagreementRibbon(QWidget):
         self._pair = 0
         self._measure: Measure = "forward"
         self._alike = True
+        self._whole_in_all = False
+        self._own = False
         self._sentence = ""
         self._bars: list[Bar] | None = None
         self._worst: list[int] | None = None
@@ -107,6 +112,13 @@ class DisagreementRibbon(QWidget):
             self._pair, self._measure, self._alike = pair, measure, alike
             self._values = values_of(self._stretches, pair, measure)
             self._changed()
+
+    def show_kind(self, *, whole_in_all: bool, own: bool) -> None:
+        """What the captions have to say of the bars: that stretches are those which are whole in every column, since
+        one has another tokenizer; that figures are of the models' `own` distributions while others are on view."""
+        if (whole_in_all, own) != (self._whole_in_all, self._own):
+            self._whole_in_all, self._own = whole_in_all, own
+            self.update()
 
     def show_stretches(self, event: DisagreementShown) -> None:
         if event.first > len(self._stretches):
@@ -188,7 +200,7 @@ class DisagreementRibbon(QWidget):
         highest = self._highest()
         top = max(highest, LEAST_SCALE)
         signed = self._measure == "delta"
-        painter.paint_caption(p, width, self._unit(), self._short_unit(), self._right_caption(highest))
+        painter.paint_caption(p, width, self._units(), self._right_caption(highest))
         prompt = [bar for bar in bars if bar.end <= self._prompt]
         if prompt:
             right = prompt[-1].x + prompt[-1].width
@@ -217,18 +229,18 @@ class DisagreementRibbon(QWidget):
         sizes = np.abs(self._values[np.isfinite(self._values)])
         return float(sizes.max()) if len(sizes) else 0.0
 
-    def _unit(self) -> str:
-        if not self._alike:
-            return self.tr("stretches of equal text, bits")
-        return self.tr("per token, bits")
+    def _units(self) -> tuple[str, ...]:
+        return units(alike=self._alike, whole_in_all=self._whole_in_all, own=self._own)
 
-    def _short_unit(self) -> str:
-        return self._unit() if self._alike else self.tr("equal text, bits")
+    def _units_explained(self) -> str:
+        meaning = measure_meaning(self._measure, self._pair)
+        more = units_explained(alike=self._alike, whole_in_all=self._whole_in_all, own=self._own)
+        return f"{meaning}\n{more}"
 
     def _right_caption(self, top: float) -> str:
         if self.missing:
             return self.tr("{0} still being read").format(f"{self.missing:,}")
-        return self.tr("highest {0}").format(in_bits(top)) if top > 0 else ""
+        return self.tr("largest {0}").format(in_bits(top)) if top > 0 else ""
 
     def _to_come(self, bar: Bar) -> bool:
         """Whether figures of it are still being read: it may also be one that has none by its nature."""
@@ -272,7 +284,7 @@ class DisagreementRibbon(QWidget):
             self._card.dismiss()
 
     def _hover(self, at: QPoint) -> None:
-        bar = self.bar_at(at.x())
+        bar = self.bar_at(at.x()) if at.y() >= self._painter.caption else None
         self.setCursor(Qt.CursorShape.ArrowCursor if bar is None else Qt.CursorShape.PointingHandCursor)
         if bar is None:
             self._card.dismiss()
@@ -288,7 +300,7 @@ class DisagreementRibbon(QWidget):
         self._card.dismiss()
 
     def _clicked(self, position: QPointF) -> int | None:
-        bar = self.bar_at(position.x())
+        bar = self.bar_at(position.x()) if position.y() >= self._painter.caption else None
         return bar.worst if bar is not None else None
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -304,7 +316,13 @@ class DisagreementRibbon(QWidget):
     # -- keys ----------------------------------------------------------------------------------------------------------
 
     def event(self, event: QEvent) -> bool:
-        """← → and Enter are its own while it has the focus, before they are the window's."""
+        """← → and Enter are its own while it has the focus, before they are the window's. The caption has a tip."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            if self._stretches and event.pos().y() < self._painter.caption:
+                QToolTip.showText(event.globalPos(), wrapped_tip(self._units_explained()), self)
+            else:
+                QToolTip.hideText()
+            return True
         if (
             event.type() == QEvent.Type.ShortcutOverride
             and isinstance(event, QKeyEvent)

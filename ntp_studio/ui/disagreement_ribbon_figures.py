@@ -46,15 +46,18 @@ def measure_meaning(measure: Measure, pair: int) -> str:
     return {
         "forward": translate(
             "Disagreement",
-            "KL(A‖{other}): how many bits more it costs on average to foretell with {other} what A would choose.",
+            "KL(A‖{other}), the Kullback–Leibler divergence: how many bits more it costs on average to foretell with "
+            "{other} what A would choose.",
         ),
         "backward": translate(
             "Disagreement",
-            "KL({other}‖A): how many bits more it costs on average to foretell with A what {other} would choose.",
+            "KL({other}‖A), the Kullback–Leibler divergence the other way round: how many bits more it costs on "
+            "average to foretell with A what {other} would choose.",
         ),
         "jensen_shannon": translate(
             "Disagreement",
-            "JS (Jensen–Shannon): how far A and {other} are from their mean; the same both ways, at most 1 bit.",
+            "JS, the Jensen–Shannon divergence: how far A and {other} are from their mean; the same both ways, at most "
+            "1 bit.",
         ),
         "delta": translate(
             "Disagreement",
@@ -117,11 +120,27 @@ def figure(value: float | None, digits: int = 2, signed: bool = False) -> str:
     return f"+{text}" if value > 0 else text
 
 
+def short_figure(value: float | None, decimals: int = 3) -> str:
+    """A figure of bits where there is little room, in at most so many decimals: `0.44`, `0.0042` as `0.004`,
+    `<0.001`. The whole of it stands in a tool tip."""
+    if value is None or not math.isfinite(value) or abs(value) < ZERO:
+        return figure(value)
+    least = 10.0**-decimals
+    if abs(value) < least:
+        return f"<{least:.{decimals}f}"
+    text = figure(value)
+    return text if len(text.partition(".")[2]) <= decimals else f"{value:.{decimals}f}".replace("-", MINUS)
+
+
 def in_bits(value: float | None, digits: int = 2, signed: bool = False) -> str:
     text = figure(value, digits, signed)
     if text == NO_FIGURE:
         return text
     return QCoreApplication.translate("Disagreement", "{figure} bits").format(figure=text)
+
+
+def divergence_names() -> str:
+    return QCoreApplication.translate("Disagreement", "KL: Kullback–Leibler · JS: Jensen–Shannon divergence")
 
 
 def infinity_meaning() -> str:
@@ -159,11 +178,12 @@ def explain(stretch: Stretch, pair: int, *, of: int, reading: bool, alike: bool)
         lines = [("", _why_none(stretch, reading))]
     elif stretch.pairs[pair].divergence is None:
         why = (
-            translate("Disagreement", "none over several tokens at once")
+            translate("Disagreement", "none: the stretch is several tokens, and they are of one")
             if alike
             else translate("Disagreement", "none: the vocabularies are unequal")
         )
         lines.append((translate("Disagreement", "KL, JS"), why))
+        lines.append(("", divergence_names()))
     hint = translate("Disagreement", "Click goes to the place before it")
     if of > 1:
         hint = translate("Disagreement", "The worst of {count} here · {hint}").format(count=of, hint=hint)
@@ -177,6 +197,7 @@ def _lines(at: PairAt, pair: int) -> list[tuple[str, str]]:
     if found is not None and found.whole_vocabulary:
         for measure in MEASURES[:3]:
             lines.append((measure_name(measure, pair), in_bits(bits_of(at, measure))))
+        lines.append(("", divergence_names()))
         if math.isinf(bits_of(at, "forward")) or math.isinf(bits_of(at, "backward")):
             lines.append(("", infinity_meaning()))
     if at.delta is not None and not math.isnan(at.delta):

@@ -54,14 +54,14 @@ class RibbonPainter:
         flags = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap)
         p.drawText(QRectF(0, 2, width, self.height - 2), flags, sentence)
 
-    def paint_caption(self, p: QPainter, width: float, left: str, short: str, right: str) -> None:
-        """`short` stands for `left` where both do not fit."""
+    def paint_caption(self, p: QPainter, width: float, left: Sequence[str], right: str) -> None:
+        """Of `left` the first wording that there is room for."""
         p.setFont(self.small)
         p.setPen(self.palette.color("muted"))
         room = width - self.metrics.horizontalAdvance(right) - 8
-        if self.metrics.horizontalAdvance(left) > room:
-            left = self.metrics.elidedText(short, Qt.TextElideMode.ElideRight, max(room, 0))
-        p.drawText(QRectF(0, 0, width, self.caption), _LEFT, left)
+        fitting = (words for words in left if self.metrics.horizontalAdvance(words) <= room)
+        cut = self.metrics.elidedText(left[-1], Qt.TextElideMode.ElideRight, max(room, 0))
+        p.drawText(QRectF(0, 0, width, self.caption), _LEFT, next(fitting, cut))
         p.drawText(QRectF(0, 0, width, self.caption), _RIGHT, right)
 
     def paint_prompt(self, p: QPainter, right: float, word: str) -> None:
@@ -76,14 +76,20 @@ class RibbonPainter:
         p.drawText(QRectF(0, self.bottom + down, width, self.foot - down), _LEFT, word)
 
     def paint_at(self, p: QPainter, bar: Bar | None, end: float) -> None:
-        """The place on view: a band behind its bar and a pointer under it; after the last bar at the text's end."""
-        width = bar.width if bar is not None else float(self.end_room)
-        x = bar.x if bar is not None else end
+        """The place on view, unlike any bar: an outline around the one that is foretold there, or a thin line after the
+        last at the text's end, and a pointer under it."""
+        height = self.bottom - self.caption
+        p.setBrush(Qt.BrushStyle.NoBrush)
+        if bar is not None:
+            middle = bar.x + bar.width / 2
+            p.setPen(QPen(self.palette.color("muted"), 1))
+            p.drawRoundedRect(QRectF(round(bar.x) + 0.5, self.caption + 0.5, max(bar.width - 1, 2), height), 2, 2)
+        else:
+            middle = round(end + self.end_room / 2) + 0.5
+            p.setPen(QPen(self.palette.color("muted"), 1, Qt.PenStyle.DotLine))
+            p.drawLine(QPointF(middle, self.caption + 1), QPointF(middle, self.bottom - 1))
         p.setPen(Qt.PenStyle.NoPen)
-        band = QRectF(x, self.caption, width, self.bottom - self.caption)
-        p.setBrush(self._mixed(self.palette.color("accent"), 0.18))
-        p.drawRect(band)
-        middle, top = band.center().x(), self.bottom + 1.5
+        top = self.bottom + 1.5
         half, tall, _ = self.pointer
         low = top + tall
         p.setBrush(self.palette.color("text"))

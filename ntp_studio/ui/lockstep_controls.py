@@ -8,18 +8,28 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from ntp_studio.compare_messages import ColumnsChanged, ColumnState
 from ntp_studio.ui.candidate_text import needle_figure
-from ntp_studio.ui.disagreement_panel_parts import FigureLine, Section, Segments, heading
+from ntp_studio.ui.disagreement_panel_parts import FigureLine, Section, Segments, heading, wrapped_tip
 from ntp_studio.ui.switch import Switch
 from ntp_studio.ui.theme import Theme
-from ntp_studio.ui.typing_guard import claims_escape, let_go
+from ntp_studio.ui.typing_guard import claims_escape, keeps_key, let_go
 
 
 class TextField(QLineEdit):
-    """Enter gives the text on, Escape takes it back; both give the keys back to the window."""
+    """Enter gives the text on, Escape takes it back; both give the keys back to the window.
+
+    It claims its keys itself, and does not count on the window's guard: that does not watch while a popup or a dialog
+    of the system has just gone, and Enter would take the chosen candidate instead."""
 
     given = Signal(str)
 
     def event(self, event: QEvent) -> bool:
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and keeps_key(self, event.keyCombination())
+        ):
+            event.accept()
+            return True
         return claims_escape(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -54,13 +64,19 @@ class LockstepControls(Section):
                     "same text",
                     self.tr("Same text (A leads)"),
                     self.tr("Same text"),
-                    self.tr("A chooses each token, and the others are taken along the same text"),
+                    self.tr(
+                        "A chooses each token, and the others are taken along the same text, so that they are compared "
+                        "at every step"
+                    ),
                 ),
                 (
                     "each its own",
                     self.tr("Each its own"),
                     self.tr("Each its own"),
-                    self.tr("Each column chooses its own tokens, so that the texts part"),
+                    self.tr(
+                        "Each column chooses its own tokens, so that the texts part; they are compared as long as they "
+                        "are the same"
+                    ),
                 ),
             )
         )
@@ -74,9 +90,8 @@ class LockstepControls(Section):
         self.field.setObjectName("force_text_field")
         self.field.setPlaceholderText(self.tr("Go on with a text…"))
         self.field.setAccessibleName(self.tr("Go on with this text in every column"))
-        self.field.setToolTip(
-            self.tr("Enter goes on with this text in every column, as one step. Begin with a space for a new word.")
-        )
+        tip = self.tr("Enter goes on with this text in every column, as one step. Begin with a space for a new word.")
+        self.field.setToolTip(wrapped_tip(tip))
         self.field.given.connect(self.force_text)
         draw = QHBoxLayout()
         draw.setSpacing(8)
@@ -85,7 +100,8 @@ class LockstepControls(Section):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(7)
-        column.addWidget(heading(self.tr("LOCK-STEP"), self))
+        tip = self.tr("One step key steps all columns. Here is said along which text, and with whose luck.")
+        column.addWidget(heading(self.tr("LOCK-STEP"), self, tip))
         column.addWidget(self.modes)
         column.addLayout(draw)
         column.addWidget(self.field)
@@ -117,36 +133,62 @@ class LockstepControls(Section):
 
     def _say(self) -> None:
         """What the switch means now."""
-        lead, meaning, tip = self.tr("same draw"), "", ""
+        lead, meaning, short, tip = self.tr("same draw"), "", "", ""
         if not self._columns:
             tip = self.tr("There are no columns yet.")
+        elif len(self._columns) < 2:
+            tip = self._purpose()
         elif not self._same_draw:
             meaning = self.tr("off: each its own luck")
-            tip = self.tr("Every column draws with random numbers of its own.")
+            tip = self.tr("Every column draws with random numbers of its own.") + " " + self._purpose()
         elif all(column.decoding.method == "greedy" for column in self._columns):
             meaning = self.tr("greedy draws nothing")
             tip = self.tr("Every column takes its likeliest token, so there is no luck to share.")
         elif self._u is None and self._race():
             meaning = self.tr("same noise per token")
             tip = self.tr("All vocabularies are equal: a token's random time in the race is the same in every column.")
+            tip = f"{tip} {self._purpose()}"
         else:
-            meaning = self.tr("same dart position")
-            if self._u is not None:
-                meaning = self.tr("same dart position u = {0}").format(needle_figure(self._u))
-            tip = self.tr("The dart falls on the same place u, from 0 to 1, of every column's line of probabilities.")
-        short = self.tr("u = {0}").format(needle_figure(self._u)) if self._u is not None else meaning
+            meaning, short = self._dart()
+            tip = f"{self._dart_explained()} {self._purpose()}"
         if meaning and self._same_draw:
             self.luck.show_forms(
                 ((f"{lead} ", "text"), (f"· {meaning}", "muted")),
-                ((meaning, "text"),),
-                ((f"{lead} ", "text"), (f"· {short}", "muted")),
+                ((f"{lead} ", "text"), (f"· {short or meaning}", "muted")),
+                ((short or meaning, "text"),),
             )
         else:
             self.luck.show_forms(((f"{lead} ", "text"), (meaning, "muted")))
-        if self.luck.toolTip() != tip:
+        if self.luck.toolTip() != wrapped_tip(tip):
             for widget in (self.luck, self.same_draw):
-                widget.setToolTip(tip)
+                widget.setToolTip(wrapped_tip(tip))
             self.same_draw.setAccessibleDescription(f"{meaning}. {tip}")
+
+    def _purpose(self) -> str:
+        return self.tr(
+            "With the same draw, columns that give the same probabilities take the same token: where they part, it is "
+            "the models and not their luck."
+        )
+
+    def _dart(self) -> tuple[str, str]:
+        """Where it falls, in many words and in few."""
+        if self._u is None:
+            return self.tr("the dart falls at the same place"), self.tr("one dart for all")
+        at = needle_figure(self._u)
+        return self.tr("the dart falls at {0} in every column").format(at), self.tr("dart at {0} in all").format(at)
+
+    def _dart_explained(self) -> str:
+        """Why there is one."""
+        tip = self.tr(
+            "The probabilities of a column's tokens stand end to end on a line from 0 to 1, and the token on which the "
+            "dart falls is taken. It falls at the same place of every column's line."
+        )
+        if all(column.alike for column in self._columns):
+            return tip
+        why = self.tr(
+            "The race cannot be shared here: its random times belong to tokens, and the vocabularies are not the same."
+        )
+        return f"{why} {tip}"
 
     def _race(self) -> bool:
         alike = all(column.alike for column in self._columns)

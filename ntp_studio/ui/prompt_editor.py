@@ -35,7 +35,7 @@ class PromptEditor(QFrame):
 
         self._title = QLabel(self.tr("Write a prompt"), self)
         self._title.setProperty("role", "title")
-        hint = QLabel(self.tr("The model continues this text, one token at a time."), self)
+        hint = self._hint = QLabel(self.tr("The model continues this text, one token at a time."), self)
         hint.setProperty("role", "muted")
         hint.setWordWrap(True)
         self._edit = QPlainTextEdit(self)
@@ -153,6 +153,11 @@ class PromptEditor(QFrame):
         self._timer.start()
         self._edit.setFocus(Qt.FocusReason.OtherFocusReason)
         self._edit.moveCursor(QTextCursor.MoveOperation.End)
+
+    def say_whose(self, hint: str, tokens: str) -> None:
+        """Where several models read the prompt: who goes on from it, and whose tokens are shown."""
+        self._hint.setText(hint)
+        self._caption.setText(tokens)
 
     def text(self) -> str:
         return self._edit.toPlainText()

@@ -22,6 +22,7 @@ class TokenCard(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
         self._theme = theme
+        self.led_by = ""  # the letter of the column whose text is followed
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(12, 9, 12, 10)
         self._grid.setHorizontalSpacing(14)
@@ -90,6 +91,10 @@ class TokenCard(QWidget):
     def _origin(self, token: PageToken) -> str:
         if token.template:
             return self.tr("added by the chat template")
+        if self.led_by and token.origin == "forced":
+            return self.tr("taken along with {0}'s text").format(self.led_by)
+        if self.led_by and token.origin == "drawn":
+            return self.tr("taken along with {0}'s text; drawn here too").format(self.led_by)
         return {
             "prompt": self.tr("prompt"),
             "drawn": self.tr("drawn by the model"),

@@ -15,9 +15,10 @@ UNDERLINE = 2.0
 
 
 class TokenPainter:
-    """Draws fragments in the colours of one palette and one mode; made anew when either changes."""
+    """Draws fragments in the colours of one palette and one mode; made anew when either changes. `led`: the text was
+    chosen elsewhere and is only followed."""
 
-    def __init__(self, palette: Palette, mode: Mode, font: QFont, tag_scale: float) -> None:
+    def __init__(self, palette: Palette, mode: Mode, font: QFont, tag_scale: float, led: bool = False) -> None:
         self.palette = palette
         self.mode = mode
         self.font = font
@@ -39,6 +40,8 @@ class TokenPainter:
         self._border = palette.color("border")
         self._heat = [palette.heat_color(i / 64) for i in range(65)]
         self._surface = palette.color("surface")
+        self._quiet = palette.color("muted", 150)
+        self.led = led
 
     def ink(self, token: PageToken | None, ghost: bool) -> QColor:
         if token is None:
@@ -96,9 +99,10 @@ class TokenPainter:
         painter.drawText(QPointF(x, baseline), text)
 
     def underline(self, painter: QPainter, box: QRectF, token: PageToken, ghost: bool) -> None:
-        """Blue under what was drawn; amber, thicker and dashed under what a person chose."""
-        forced = token.origin == "forced"
-        color = QColor(self._drawn if forced else self._accent)
+        """Blue under what was drawn; amber, thicker and dashed under what a person chose; thin and grey under all of a
+        text that is only followed."""
+        forced = token.origin == "forced" and not self.led
+        color = QColor(self._drawn if forced else self._quiet if self.led else self._accent)
         if ghost:
             color.setAlpha(70)
         if forced:
@@ -108,7 +112,8 @@ class TokenPainter:
             painter.setPen(pen)
             painter.drawLine(QPointF(box.left() + 0.5, y), QPointF(box.right() - 0.5, y))
         else:
-            painter.fillRect(QRectF(box.left(), box.bottom() - UNDERLINE, box.width(), UNDERLINE), color)
+            thick = 1.0 if self.led else UNDERLINE
+            painter.fillRect(QRectF(box.left(), box.bottom() - thick, box.width(), thick), color)
 
     def stretch(
         self, painter: QPainter, run: QRectF, room: float, now: bool, level: int, begins: bool, ends: bool

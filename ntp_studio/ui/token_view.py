@@ -49,6 +49,7 @@ class TokenView(QAbstractScrollArea):
         self._theme = theme
         self._mode: Mode = "surprisal"
         self._zoom = 1.0
+        self._led = False
         self._selected: int | None = None
         self._scale = scale
         self._margin = margin
@@ -145,6 +146,17 @@ class TokenView(QAbstractScrollArea):
 
     zoom = property(_get_zoom, _set_zoom)
 
+    def _get_led(self) -> bool:
+        return self._led
+
+    def _set_led(self, led: bool) -> None:
+        """Whether the text is chosen elsewhere and only followed: nothing in it is a choice made here."""
+        if led != self._led:
+            self._led = led
+            self._reset_look(relayout=False)
+
+    led = property(_get_led, _set_led)
+
     def text_font(self) -> QFont:
         font = QFont(self.font())
         scale = self._zoom * self._scale
@@ -163,7 +175,7 @@ class TokenView(QAbstractScrollArea):
 
     def _reset_look(self, relayout: bool = True) -> None:
         """Fonts, colours and line sizes; the layout as well unless only the colours changed."""
-        self._painter = TokenPainter(self._theme.palette, self._mode, self.text_font(), TAG_SCALE)
+        self._painter = TokenPainter(self._theme.palette, self._mode, self.text_font(), TAG_SCALE, self._led)
         if relayout:
             self._font_key = self.text_font().key()
             self._metrics = QFontMetricsF(self.text_font())

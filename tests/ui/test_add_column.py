@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -151,7 +152,11 @@ def test_a_click_asks_and_only_an_answer_that_fits_allows_adding(
     assert told.added == []
     picker.show_need(NeedTold(told.needs[-1][0], "/hub/smol", (FULL32, HALF)))
     assert picker.need.words.text() == "float32 on cpu needs 538 MB · 12.3 GB free"
-    assert picker.need.others.text() == "Otherwise: bfloat16 270 MB"
+    assert "weights in this precision" in picker.need.words.toolTip()
+    assert "4,096 tokens" in picker.need.others.toolTip()
+    also, counted = picker.need.others.text().splitlines()
+    assert also == "Otherwise: bfloat16 270 MB"
+    assert "weights, cache and computation" in counted  # more than the weights that the status bar tells of
     qtbot.mouseClick(picker.need.add, Qt.MouseButton.LeftButton)
     assert told.added == [("/hub/smol", "auto", "auto")]
     assert not picker.isVisible()
@@ -188,6 +193,7 @@ def test_shared_weights_are_told_as_what_they_add(picker: AddColumnPicker, told:
     shared = MemoryNeed("smol", "cpu", "float32", 12_000_000, FREE, shared=True)
     choose(qtbot, picker, told, "/hub/smol", shared, HALF)
     assert picker.need.words.text().startswith("weights shared with an open column: only 12 MB more")
+    assert "Counted: cache" in picker.need.others.text()
     assert picker.need.add.isEnabled()
 
 
@@ -328,3 +334,36 @@ def test_hundred_models_are_listed_without_asking_for_any(picker: AddColumnPicke
     picker.show_models(many)
     assert sum(one.path.startswith("/many/") for one in picker.rows.choices) == 100
     assert told.needs == []
+
+
+def test_pasted_path_of_something_that_is_there_is_offered_and_opened_with_enter(
+    picker: AddColumnPicker, told: Told, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "my models" / "checkpoint-7"
+    folder.mkdir(parents=True)
+    picker.field.setText(f" '{folder}/' ")
+    choice = picker.rows.choice
+    assert choice is not None
+    assert (choice.text, choice.path) == ("Open …/checkpoint-7", str(folder))
+    qtbot.keyClick(picker.field, Qt.Key.Key_Return)
+    assert told.needs[-1][1:] == (str(folder), "auto", "auto")
+    picker.show_need(NeedTold(told.needs[-1][0], str(folder), (HALF,)))
+    assert picker.need.title.text() == "checkpoint-7"
+    qtbot.keyClick(picker.field, Qt.Key.Key_Return)
+    assert told.added == [(str(folder), "auto", "auto")]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    picker.field.setText("~/my models/checkpoint-7")
+    assert [one.path for one in picker.rows.choices if one.usable] == [str(folder)]
+
+
+def test_path_of_nothing_or_of_a_listed_model_is_not_offered_anew(picker: AddColumnPicker, tmp_path: Path) -> None:
+    for text in (str(tmp_path / "none"), "/", "hub", "~nobody-here/x"):
+        picker.field.setText(text)
+        assert not any(one.text.startswith("Open") for one in picker.rows.choices), text
+    picker.show_models((*MODELS, ModelListing("mine", str(tmp_path), "folder", "gguf", 1)))
+    picker.field.setText(str(tmp_path))
+    assert [one.text for one in picker.rows.choices if one.usable] == ["mine"]
+
+
+def test_long_names_give_way_at_their_beginning(picker: AddColumnPicker) -> None:
+    assert picker.need.title._elide == Qt.TextElideMode.ElideLeft

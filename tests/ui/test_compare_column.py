@@ -13,7 +13,9 @@ from pytestqt.qtbot import QtBot
 
 from ntp_studio.compare_messages import ColumnLoading, ColumnPlace, ColumnRefused, ColumnState
 from ntp_studio.core.compared import MemoryNeed
-from ntp_studio.core.types import DecodingSettings, ModelInfo, PageToken, StepFrame, TokenText
+from ntp_studio.core.types import DecodingSettings, ModelInfo, PageToken, StageSetting, StepFrame, TokenText
+from ntp_studio.ui.chart_paint import Columns
+from ntp_studio.ui.chart_rows import fold, frame_listing
 from ntp_studio.ui.column_colors import column_color
 from ntp_studio.ui.compare_column import LEAST_WIDTH, CompareColumn
 from ntp_studio.ui.compare_column_loading import LoadingColumn
@@ -101,16 +103,61 @@ def test_badge_has_the_colour_of_the_place_in_the_row(column: CompareColumn, the
 def test_words_come_with_what_they_say_and_go_with_it(column: CompareColumn) -> None:
     assert texts(column) == []
     column.show_state(0, state(shared="B", alike=False), True, 2)
-    assert texts(column) == ["leads", "other vocabulary", "weights shared with B"]
+    assert texts(column) == ["leads", "other tokenizer", "weights shared with B"]
     column.show_place(at(waiting=b"ab", loose=3, stopped="context", frame=make_frame()))
-    assert texts(column)[:4] == [
-        "leads", "context full", "waits for 2 bytes", "last 3 tokens may still be cut anew",
+    assert texts(column) == [
+        "leads", "context full", "other tokenizer", "weights shared with B", "waits for 2 bytes",
     ]  # fmt: skip
     column.show_place(at(waiting=b"a", loose=1, frame=make_frame()))
     assert "waits for 1 byte" in texts(column)
-    assert "last token may still be cut anew" in texts(column)
     column.show_place(at(frame=make_frame()))
-    assert texts(column) == ["leads", "other vocabulary", "weights shared with B"]
+    assert texts(column) == ["leads", "other tokenizer", "weights shared with B"]
+
+
+def test_tokens_that_may_be_cut_anew_are_counted_in_the_tip_only(column: CompareColumn) -> None:
+    column.show_state(1, state(alike=False), False, 2)
+    seen = []
+    for loose in (3, 1, 0):
+        column.show_place(at(loose=loose, frame=make_frame()))
+        assert texts(column) == ["other tokenizer"]
+        seen.append(column.head.tags.toolTip())
+    assert "last 3 tokens" in seen[0]
+    assert "last token here" in seen[1]
+    assert "here may" not in seen[2]
+    assert all("aligned on bytes" in tip for tip in seen)
+
+
+@pytest.mark.parametrize("width", [LEAST_WIDTH, 420, 700])
+def test_what_waits_moves_no_other_word(column: CompareColumn, width: int) -> None:
+    column.resize(width, 720)
+    column.show_state(1, state(shared="A", alike=False), False, 2)
+    shown = []
+    for waiting in (b"", b"ab", b""):
+        column.show_place(at(waiting=waiting, frame=make_frame()))
+        shown.append(column.head.tags._laid_out())
+    assert shown[0] == shown[2] == shown[1][:-1]
+    assert shown[1][-1][0].startswith("waits")
+
+
+def test_what_decoding_does_is_said_in_short_and_whole_in_the_tip(column: CompareColumn) -> None:
+    chain = DecodingSettings(
+        (
+            StageSetting("temperature", (("temperature", 0.8),)),
+            StageSetting("top_k", (("top_k", 40.0),)),
+            StageSetting("top_p", (("top_p", 0.9),), enabled=False),
+        ),
+        "greedy",
+    )
+    column.show_state(1, replace(state(), decoding=chain), False, 2)
+    assert texts(column) == ["T 0.8 · Top-k 40 · greedy"]
+    assert "Temperature 0.8 · Top-k 40 · greedy" in column.head.tags.toolTip()
+    column.head.tags.resize(110, 20)
+    (cut,) = column.head.tags.shown_texts()
+    assert cut.startswith("T 0.8 · To")
+    assert cut.endswith("…")
+    column.show_state(1, state(), False, 2)
+    assert texts(column) == []
+    assert column.head.decoding.toolTip()
 
 
 def test_every_end_but_a_counted_one_is_said() -> None:
@@ -121,17 +168,19 @@ def test_every_end_but_a_counted_one_is_said() -> None:
 
 
 def test_tags_get_shorter_and_are_counted_where_there_is_no_room(column: CompareColumn) -> None:
-    tags = [*place_tags(at(waiting=b"abc", loose=2)), *state_tags(state(shared="A", alike=False), False)]
+    tags = [
+        *place_tags(at(stopped="stop")), *state_tags(state(shared="A", alike=False), False),
+        *place_tags(at(waiting=b"abc")),
+    ]  # fmt: skip
     column.head.tags.show_tags(tags, 0)
     widget = column.head.tags
     widget.resize(900, 20)
     assert widget.shown_texts() == [tag.text for tag in tags]
-    widget.resize(330, 20)
-    assert widget.shown_texts() == [tag.short for tag in tags]
-    widget.resize(150, 20)
-    shown = widget.shown_texts()
-    assert shown[0] == "waits 3 B"
-    assert shown[-1] == f"+{len(tags) - len(shown) + 1}"
+    widget.resize(300, 20)
+    assert widget.shown_texts()[:-1] == [tag.short for tag in tags[:-1]]
+    assert widget.shown_texts()[-1].startswith("waits")
+    widget.resize(180, 20)
+    assert widget.shown_texts() == ["stop text", "+2", "waits 3 B"]
     assert all(tag.sentence in widget.toolTip() for tag in tags)
     for width in range(40, 500, 7):
         widget.resize(width, 20)
@@ -217,7 +266,7 @@ def test_trouble_stands_in_the_place_of_the_distribution(column: CompareColumn, 
     assert not column.chart.isVisible()
     assert column.empty.isVisible()
     assert column.chart.rows == ()
-    assert [card.value for card in column.figures.cards] == ["–", "–", "–"]
+    assert [card.value for card in column.figures.cards] == ["–", "–", "51 ms"]
     column.show_place(at(frame=make_frame()))
     assert not column.trouble.isVisible()
     qtbot.waitUntil(column.chart.isVisible)
@@ -270,6 +319,85 @@ def test_highlight_rings_a_whole_stretch_and_scrolls_to_it(column: CompareColumn
     assert page.verticalScrollBar().value() == bottom  # back at the place
 
 
+def test_click_leaves_no_ring_and_moving_on_takes_that_of_the_keys_away(column: CompareColumn, qtbot: QtBot) -> None:
+    page = column.page
+    column.show_place(at(frame=make_frame()))
+    spot = page.token_rects(2)[0].center().toPoint()
+    qtbot.mouseClick(page.viewport(), Qt.MouseButton.LeftButton, pos=spot)
+    assert page.selected is None
+    qtbot.keyClick(page, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    assert page.selected is not None
+    column.show_place(at(frame=make_frame(), cursor=6))  # the same line told anew is a move
+    assert page.selected is None
+
+
+def test_page_scrolls_to_its_place_wherever_it_was(column: CompareColumn) -> None:
+    page = column.page
+    column.show_place(at(300, frame=make_frame()))
+    bar = page.verticalScrollBar()
+    bar.setValue(0)
+    column.show_place(at(301, appended=1, frame=make_frame()))
+    assert bar.value() == bar.maximum() > 0
+    column.show_place(ColumnPlace(7, make_frame(), None, (), 5, 4))
+    assert bar.value() == 0
+    column.show_place(ColumnPlace(7, make_frame(), None, (), 301, 4))
+    assert bar.value() == bar.maximum()
+
+
+# -- taken along -------------------------------------------------------------------------------------------------------
+
+
+def inks(column: CompareColumn) -> set[str]:
+    """The colours of the lowest rows of pixels of the generated tokens."""
+    page = column.page
+    image = page.viewport().grab().toImage()
+    found = set()
+    for index in range(4, 6):
+        box = page.token_rects(index)[0]
+        x = round(box.center().x())
+        found |= {QColor(image.pixel(x, round(box.bottom()) - up)).name() for up in (1, 2, 3)}
+    return found
+
+
+def test_text_taken_along_is_not_underlined_as_a_persons_choice(column: CompareColumn, theme: Theme) -> None:
+    path = tuple(replace(token, origin="forced") if i >= 4 else token for i, token in enumerate(line(6)))
+    amber, blue = theme.palette.drawn, theme.palette.accent
+    column.show_place(ColumnPlace(7, make_frame(), path, (), 6, 4))
+    assert amber in inks(column)
+    column.show_state(1, state(), False, 2, led=True)
+    led = inks(column)
+    assert not {amber, blue} & led
+    column.page.led = False
+    assert led != inks(column)  # there is a line, of another colour
+    column.show_state(0, state(), True, 2)
+    assert amber in inks(column)
+
+
+def test_card_and_tag_of_a_column_taken_along_say_so(column: CompareColumn) -> None:
+    page = column.page
+    path = tuple(replace(token, origin="forced") if i == 5 else token for i, token in enumerate(line(9)))
+    column.show_place(ColumnPlace(7, make_frame(), path, (), 6, 4))
+    chip = " ".join(fragment.text for fragment in page.text.flow.line(0) if fragment.tag)
+    assert chip.startswith("next →")
+
+    def card(index: int) -> str:
+        point = page.token_rects(index)[0].center().toPoint()
+        page._show_card(point, page.viewport().mapToGlobal(point))
+        assert page._card is not None
+        return page._card.text()
+
+    assert "chosen by you (forced)" in card(5)
+    column.show_state(1, state(), False, 2, led=True)
+    chip = " ".join(f.text for n in range(page.text.flow.line_count) for f in page.text.flow.line(n) if f.tag)
+    assert chip.startswith("would draw →")
+    assert "taken along with A's text" in card(5)
+    assert "forced" not in card(5)
+    assert "drawn here too" in card(4)
+    assert "prompt" in card(1)
+    column.show_state(0, state(), True, 2)
+    assert "chosen by you (forced)" in card(5)
+
+
 def test_growing_text_is_not_set_anew(column: CompareColumn, monkeypatch: pytest.MonkeyPatch) -> None:
     column.show_place(at(6, frame=make_frame()))
     anew: list[int] = []
@@ -293,6 +421,19 @@ def test_figures_carry_their_units(qtbot: QtBot, theme: Theme) -> None:
     assert figures.perplexity.accessibleName().endswith("18.4")
 
 
+def test_time_is_of_the_last_step_in_which_the_model_ran(column: CompareColumn, qtbot: QtBot) -> None:
+    step = column.figures.step
+    column.show_place(at(frame=replace(make_frame(), model_ms=0.0, step_ms=0.2)))
+    qtbot.waitUntil(lambda: column.figures.entropy.value != "–")
+    assert step.value == "–"
+    assert "No step" in step.toolTip()
+    # Told in between, too fast to be painted.
+    column.show_place(at(7, appended=1, frame=replace(make_frame(node=21), model_ms=30.0, step_ms=33.0)))
+    column.show_place(at(6, cursor=6, frame=replace(make_frame(node=20), model_ms=0.0, step_ms=0.2)))
+    qtbot.waitUntil(lambda: step.value == "33 ms")
+    assert "model ran" in step.toolTip()
+
+
 @pytest.mark.parametrize(("value", "shown", "why"), [(math.nan, "–", "No token"), (math.inf, "∞", "impossible")])
 def test_perplexity_without_a_number_says_why(qtbot: QtBot, theme: Theme, value: float, shown: str, why: str) -> None:
     figures = CompareFigures(theme)
@@ -311,7 +452,7 @@ def test_no_figure_is_cut_off_at_any_width(qtbot: QtBot, theme: Theme) -> None:
     qtbot.addWidget(figures)
     figures.show_figures(replace(make_frame(), entropy_bits=12.25), 118.4)
     figures.show()
-    for width in (500, 300, 236, 160):
+    for width in (500, 400, 380, 300, 236, 160):
         figures.resize(width, 120)
         QApplication.processEvents()
         for card in figures.cards:
@@ -399,6 +540,81 @@ def test_columns_side_by_side_are_in_line_whatever_they_show(qtbot: QtBot, theme
         assert one.page.geometry().top() > one.head.geometry().bottom()
 
 
+def test_room_for_the_text_grows_by_two_lines_and_does_not_shrink_while_it_grows(
+    column: CompareColumn, qtbot: QtBot
+) -> None:
+    told = []
+    column.wanted_lines_changed.connect(lambda: told.append(column.wanted_lines))
+    column.show_place(at(4, frame=make_frame()))
+    first = column.wanted_lines
+    for length in range(5, 60):
+        column.show_place(at(length, appended=1, frame=make_frame()))
+        assert column.page.text.flow.line_count <= column.wanted_lines
+    assert told == [first + 2 * (i + 1) for i in range(len(told))]
+    most = column.wanted_lines
+    column.show_place(ColumnPlace(7, make_frame(), None, (), 5, 4))
+    assert column.wanted_lines == most  # the way ahead is still there
+    column.show_place(at(4, frame=make_frame()))
+    assert column.wanted_lines == first
+    column.show_place(at(200, frame=make_frame()))
+    long = column.wanted_lines
+    column.resize(900, 720)
+    assert column.wanted_lines < long
+    assert told[-1] == column.wanted_lines
+
+
+def test_text_has_the_lines_it_is_given_within_its_share(column: CompareColumn) -> None:
+    column.show_place(at(4, frame=make_frame()))
+    QApplication.processEvents()
+    share = column.page.height()
+    column.set_page_lines(3)
+    least, rows = column.page.height(), len(column.chart.rows)
+    column.set_page_lines(5)
+    assert column.page.height() - least == 2 * column.page._pitch
+    column.set_page_lines(99)
+    assert column.page.height() == share
+    column.set_page_lines(3)
+    QApplication.processEvents()
+    assert column.page.height() == least
+    assert rows >= 9
+    column.set_page_lines(None)
+    assert column.page.height() == share
+
+
+def test_bars_keep_their_place_when_an_unlikely_token_comes_up(column: CompareColumn) -> None:
+    painter = column.chart._painter
+
+    def track(width: float, chosen: int) -> tuple[float, float]:
+        rows = fold(frame_listing(make_frame(chosen=chosen)), 12)
+        assert max(row.candidate.rank for row in rows if row.candidate) > 999 or chosen < 10
+        found = painter.columns(width, rows)
+        return found.track.x, found.track.width
+
+    for width in (236.0, 320.0, 520.0):
+        assert track(width, 3) == track(width, 2403)
+
+
+def test_narrow_chart_shows_one_figure_and_is_the_same_whatever_the_decoding(column: CompareColumn) -> None:
+    chart = column.chart
+    column.show_place(at(frame=make_frame()))
+
+    def spans(width: float) -> Columns:
+        return chart._painter.columns(width, chart.rows)
+
+    column.show_state(1, state(), False, 2)
+    plain = spans(236)
+    assert plain.model.x > 236
+    assert plain.processed.right <= 236 - 6
+    assert plain.label.width >= chart._painter.metrics.horizontalAdvance("·daughter")
+    chain = DecodingSettings((StageSetting("temperature", (("temperature", 0.8),)),))
+    column.show_state(1, replace(state(), decoding=chain), False, 2)
+    assert spans(236) == plain
+    column.show_place(at(frame=make_frame(chosen=2403)))
+    assert spans(150).processed.right <= 150 - 6
+    wide = spans(520)
+    assert wide.processed.right < wide.model.x < wide.model.right <= 520
+
+
 def test_column_is_usable_at_its_least_width_and_follows_the_font(
     qtbot: QtBot, theme: Theme, qapp: QApplication
 ) -> None:
@@ -448,6 +664,17 @@ def test_loading_tells_how_far_and_can_be_cancelled(loading: LoadingColumn, qtbo
     with qtbot.waitSignal(loading.cancel_requested) as told:
         qtbot.mouseClick(loading.cancel, Qt.MouseButton.LeftButton)
     assert told.args == [5]
+
+
+def test_name_is_not_said_twice_and_gives_way_at_its_beginning(loading: LoadingColumn) -> None:
+    loading.show_loading(ColumnLoading(5, "tiny.gguf", "tiny.gguf"))
+    assert "tiny.gguf" not in loading.message.text()
+    assert loading.message.text()
+    loading.show_loading(ColumnLoading(5, "checkpoint-200", "fairy-tales/checkpoint-200", 0.5))
+    assert "checkpoint" not in loading.message.text()
+    loading.show_loading(ColumnLoading(5, "smol", "model.safetensors", 0.5))
+    assert loading.message.text() == "model.safetensors"
+    assert loading.name._elide == Qt.TextElideMode.ElideLeft
 
 
 def test_refusal_says_why_and_offers_what_fits(loading: LoadingColumn, qtbot: QtBot) -> None:

@@ -190,8 +190,7 @@ def test_a_signed_measure_has_the_colour_of_the_column_that_expected_the_text_mo
 
 def test_the_unit_gives_way_where_the_column_is_narrow(panel: DisagreementPanel) -> None:
     panel.show_columns(columns((True, False)))
-    assert ribbon(panel)._unit() == "stretches of equal text, bits"
-    assert ribbon(panel)._short_unit() == "equal text, bits"
+    assert ribbon(panel)._units() == ("stretches of equal text, bits", "equal text, bits")
 
 
 def test_what_is_still_being_read_is_hatched_and_counted(panel: DisagreementPanel) -> None:
@@ -308,17 +307,16 @@ def test_unequal_vocabularies_leave_the_log_probability_over_stretches(panel: Di
     some = stretches([at_bits(1.0), PairAt(-2 * NAT)], [at_bits(0.2), PairAt(0.5 * NAT)])
     panel.show_disagreement(told(some, at=2, pairs=(Totals(2, 1, 0.7, NAT, NAT, NAT), None)))
     section = panel.disagreement
-    assert ribbon(panel)._unit() == "per token, bits"
     section.pairs.button("1").click()
     assert section.measure == "delta"
-    assert ribbon(panel)._unit() == "stretches of equal text, bits"
+    assert ribbon(panel)._units()[0] == "stretches of equal text, bits"
     assert ribbon(panel).values == pytest.approx([-2.0, 0.5])
     assert [m for m, action in section._actions.items() if action.isEnabled()] == ["delta"]
     assert "another vocabulary" in section._actions["forward"].toolTip()
-    assert section.agreement.text == "top-1 agrees –"
+    assert section.agreement.text == "other tokenizer: compared over stretches of equal text"
     assert "another vocabulary" in section.agreement.toolTip()
     assert section.totals.cells(2)[2:] == ("–", "–")
-    assert "no KL and no JS" in section.totals.tip(2, 2)
+    assert "no KL and no JS" in section.totals.told.tip(2, 2)
     section.pairs.button("0").click()
     assert section.measure == "forward", "the wish comes back where it can be had"
 
@@ -327,10 +325,10 @@ def test_totals(two: DisagreementPanel) -> None:
     totals = two.disagreement.totals
     assert totals.cells(0) == ("18.4", "1.02", "", "")
     assert totals.cells(1) == ("19.4", "1.12", "0.50", "0.10")
-    assert totals.foot() == "KL, JS: mean bits per token, whole vocabulary"
-    assert "20 tokens, over the whole vocabulary" in totals.tip(1, 3)
-    assert "0.75 bits" in totals.tip(1, 2)
-    edges = totals._edges()
+    assert totals.told.foot() == "KL, JS: mean bits per token, whole vocabulary"
+    assert "20 tokens, over the whole vocabulary" in totals.told.tip(1, 3)
+    assert "0.75 bits" in totals.told.tip(1, 2)
+    edges = totals._edges(totals._shown_captions())
     y = totals._small_height + 1.5 * totals._row_height
     assert [totals.place_at(QPoint(round(edge) - 1, round(y))) for edge in edges] == [(1, c) for c in range(4)]
 
@@ -338,7 +336,7 @@ def test_totals(two: DisagreementPanel) -> None:
 def test_an_infinite_total_says_why(two: DisagreementPanel) -> None:
     two.show_disagreement(told((), first=7, at=7, pairs=(Totals(20, 15, 0.7, math.inf, NAT, NAT / 2),)))
     assert two.disagreement.totals.cells(1)[2] == "∞"
-    assert "the other has cut" in two.disagreement.totals.tip(1, 2)
+    assert "the other has cut" in two.disagreement.totals.told.tip(1, 2)
 
 
 def test_totals_without_figures_are_dashes(panel: DisagreementPanel) -> None:
@@ -385,7 +383,7 @@ def test_hover_tells_both_probabilities(two: DisagreementPanel, qtbot: QtBot) ->
     lines = dict(bars.card.explanation.lines)
     assert lines["probability in A"] == "20.0%"
     assert lines["probability in B"] == "40.0%"
-    assert lines["B − A"] == "+20.0 pp"
+    assert lines["B − A"] == "+20.0 pp (percentage points)"
     assert lines["Δ log-prob"] == "+1.00 bits"
     assert "the model's own" in bars.card.explanation.subtitle
     lacking = bars.explanation(bars.rows()[1])
@@ -446,7 +444,9 @@ def test_where_nothing_is_compared_a_sentence_says_why(two: DisagreementPanel) -
     assert "B has no probabilities here. Its context is full." in two.delta.bars.sentence
     two.show_columns(columns(mode="each its own"))
     two.show_place(place(None))
-    assert "gone its own way" in two.delta.bars.sentence
+    assert two.delta.bars.sentence == (
+        "The columns are not all at the same place of the same text, so this step is not compared."
+    )
 
 
 # -- lock-step ---------------------------------------------------------------------------------------------------------
@@ -478,13 +478,15 @@ def test_what_the_same_draw_means_now(two: DisagreementPanel) -> None:
     luck = two.lockstep.luck
     assert luck.text == "same draw · same noise per token"
     two.show_place(place(None, u=0.57))
-    assert luck.text.endswith("u = 0.570"), "whatever falls is what is told"
+    assert luck.text == "same draw · the dart falls at 0.570 in every column", "whatever falls is what is told"
+    assert "vocabularies are not the same" not in luck.toolTip()
     two.show_columns(columns((True, False), run=2))
     two.show_place(place(None, run=2, u=0.57))
-    assert luck.text == "same draw · same dart position u = 0.570"
+    assert luck.text == "same draw · the dart falls at 0.570 in every column"
+    assert "vocabularies are not the same" in luck.toolTip()
     two.show_columns(columns((True, True), run=3, method="dart"))
     two.show_place(place(None, run=3, u=0.25))
-    assert luck.text == "same draw · same dart position u = 0.250"
+    assert luck.text == "same draw · the dart falls at 0.250 in every column"
     two.show_columns(columns((True, True), run=4, method="greedy"))
     two.show_place(place(None, run=4))
     assert luck.text == "same draw · greedy draws nothing"
@@ -646,6 +648,7 @@ def test_an_update_makes_no_widget_and_moves_nothing(two: DisagreementPanel) -> 
     before = {w: w.geometry() for w in two.findChildren(QWidget)}
     for i in range(30):
         two.show_disagreement(told(of_bits(0.5 + i, start=7 + i), first=7 + i, at=8 + i))
-        two.show_place(place(compared(across("·yes", 0.1, 0.1 + i / 100)), u=i / 31))
+        found = [across(f"·t{k}", 0.1, 0.1 + i / 100) for k in range(1 + i % 20)]
+        two.show_place(place(compared(*found) if i % 7 else None, u=i / 31))
     QApplication.processEvents()
     assert {w: w.geometry() for w in two.findChildren(QWidget)} == before
