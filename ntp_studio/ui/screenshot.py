@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from time import monotonic
 
-from PySide6.QtCore import QEventLoop
+from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
 from ntp_studio import messages as m
@@ -124,7 +124,11 @@ def _wait(app: QApplication, done: Callable[[], bool]) -> None:
 
 
 def _pass(app: QApplication) -> None:
-    app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+    """Whatever happens in the next moment. (`processEvents` with a time limit does not wait, and would take the cores
+    from the worker.)"""
+    loop = QEventLoop()
+    QTimer.singleShot(20, loop.quit)
+    loop.exec()
 
 
 def _rest(app: QApplication, milliseconds: int = 150) -> None:

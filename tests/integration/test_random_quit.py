@@ -25,7 +25,13 @@ interrupts = Interrupts(window)
 window.show()
 keys = [Qt.Key.Key_Right, Qt.Key.Key_Left, Qt.Key.Key_Space, Qt.Key.Key_R, Qt.Key.Key_Down, Qt.Key.Key_G, Qt.Key.Key_N]
 def act():
-    QTest.keyClick(window.text, luck.choice(keys))
+    chance = luck.random()
+    if chance < 0.03:
+        window.commands["compare"].trigger()
+    elif chance < 0.06 and window.comparing:
+        window.studio.controller.comparison.add(model)
+    else:
+        QTest.keyClick(window.pages.currentWidget() if window.comparing else window.text, luck.choice(keys))
 acting = QTimer(); acting.setInterval(luck.choice([3, 20, 100])); acting.timeout.connect(act); acting.start()
 def quit_somehow():
     way = luck.choice(["close", "quit", "interrupt"])
