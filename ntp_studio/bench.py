@@ -92,16 +92,19 @@ class Bare:
     def __init__(self, model: LanguageModel, ids: list[int]) -> None:
         import torch
 
+        from ntp_studio.core.model import cache_name
+
         self._torch, self._network = torch, model.network
+        self._cache_name = cache_name(model.network)
         self._device = model.network.device
         with torch.inference_mode():
             output = self._network(input_ids=torch.tensor([ids], device=self._device), use_cache=True)
-        self._cache, self._next = output.past_key_values, output.logits[:, -1:].argmax(-1)
+        self._cache, self._next = output[self._cache_name], output.logits[:, -1:].argmax(-1)
 
     def __call__(self) -> None:
         with self._torch.inference_mode():
-            output = self._network(input_ids=self._next, past_key_values=self._cache, use_cache=True)
-            self._cache = output.past_key_values
+            output = self._network(input_ids=self._next, **{self._cache_name: self._cache}, use_cache=True)
+            self._cache = output[self._cache_name]
             self._next = output.logits[:, -1:].argmax(-1)
             self._next.cpu()  # waits for an accelerator
 

@@ -47,12 +47,14 @@ def _bare_chunks(model: LanguageModel, ids: list[int]) -> None:
     """The chunked forward that anybody would write: with a cache, and logits of every place."""
     import torch
 
-    network, cache = model.network, None
+    from ntp_studio.core.model import cache_name
+
+    network, cache, name = model.network, None, cache_name(model.network)
     with torch.inference_mode():
         for begin in range(0, len(ids), CHUNK):
             chunk = torch.tensor([ids[begin : begin + CHUNK]], device=network.device)
-            output = network(input_ids=chunk, past_key_values=cache, use_cache=True)
-            cache = output.past_key_values
+            output = network(input_ids=chunk, **{name: cache}, use_cache=True)
+            cache = output[name]
         output.logits[0, -1].float().cpu()  # waits for an accelerator
 
 

@@ -63,7 +63,8 @@ class LanguageModel:
         self._cache: Any = None
         self._cached: list[int] = []
         accepted = inspect.signature(network.forward).parameters
-        self._keeps_cache = "past_key_values" in accepted  # recurrent states (Mamba) do not come this way
+        self._cache_name = cache_name(network)
+        self._keeps_cache = bool(self._cache_name)
         self._picks_logits = "logits_to_keep" in accepted
 
     def start(self, prompt: str = "", *, chat: bool = False, seed: int = DEFAULT_SEED, **options: Any) -> Session:
@@ -203,12 +204,12 @@ class LanguageModel:
         """Logits [n, V] of the ids' places (only the last, [1, V], unless `all_logits`), appended to the cache."""
         import torch
 
-        options: dict[str, Any] = {"past_key_values": self._cache, "use_cache": True} if self._keeps_cache else {}
+        options: dict[str, Any] = {self._cache_name: self._cache, "use_cache": True} if self._keeps_cache else {}
         if self._picks_logits and not all_logits:
             options["logits_to_keep"] = 1
         with torch.inference_mode():
             output = self.network(input_ids=torch.tensor([ids], device=self.network.device), **options)
-        self._cache = getattr(output, "past_key_values", None) if self._keeps_cache else None
+        self._cache = getattr(output, self._cache_name, None) if self._keeps_cache else None
         logits: torch.Tensor = output.logits[0]
         return logits if all_logits else logits[-1:]
 
@@ -227,6 +228,19 @@ class LanguageModel:
             return False
         del self._cached[length:]
         return True
+
+
+def cache_name(network: Any) -> str:
+    """What the network calls its KV cache, in its arguments and its output; "" if it has none that a text could be gone
+    on from: a recurrent state (Mamba) takes only one token at a time.
+
+    transformers 5.24 calls `cache` what was `past_key_values` before, and recurrent states, too.
+    """
+    accepted = inspect.signature(network.forward).parameters
+    if "past_key_values" in accepted:
+        return "past_key_values"
+    recurrent = getattr(network, "_is_stateful", False) and not hasattr(network.config, "num_attention_heads")
+    return "cache" if "cache" in accepted and not recurrent else ""
 
 
 def _croppable(cache: Any) -> bool:

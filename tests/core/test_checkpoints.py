@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from ntp_studio.core import checkpoints, devices
+from ntp_studio.core.model import cache_name
 from ntp_studio.core.types import Cancelled
 from tests import checkpoint_makers as make
 
@@ -63,7 +64,7 @@ def test_architecture_opens_with_the_weights_of_its_file(tmp_path: Path, archite
 def test_cache_size_told_is_the_cache_size_used(tmp_path: Path, architecture: str) -> None:
     model = checkpoints.load(make.make_hf(tmp_path, architecture), device="cpu")
     with torch.no_grad():
-        cache = model.network(torch.tensor([[1, 2, 3]]), use_cache=True).past_key_values
+        cache = model.network(torch.tensor([[1, 2, 3]]), use_cache=True)[cache_name(model.network)]
     used = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
     assert model.info.cache_bytes_per_token == used / 3
 
