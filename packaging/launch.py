@@ -12,8 +12,6 @@ import multiprocessing
 import os
 import sys
 
-APPLICATION_ID = "NTPStudio.NTPStudio"  # under which Windows groups the windows; the shortcuts carry it too
-
 
 def give_streams() -> io.StringIO | None:
     """Stand-ins for missing standard streams; returns the one that collects what would have gone to standard error."""
@@ -40,10 +38,6 @@ def main() -> int:
     said = give_streams()
     # No compiler comes along, so torch.compile could only fail; with this it does nothing.
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
-    if sys.platform == "win32":
-        import ctypes
-
-        ctypes.windll.shell32.SetCurrentProcessExplicitAppUserModelID(APPLICATION_ID)
     from ntp_studio.cli import main as studio
 
     try:

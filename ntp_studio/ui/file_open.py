@@ -1,4 +1,4 @@
-"""Files that the system hands to the running program: macOS sends a double-clicked file as an event, not as an argument."""
+"""Files handed to the running program: macOS sends a double-clicked one as an event, not as an argument."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ntp_studio.ui.main_window import MainWindow
 
 
 class FileOpens(QObject):
-    """Takes such a file as if it had been dropped on the window: a saved text is gone on with, anything else is a model."""
+    """Takes such a file as if it had been dropped on the window: a saved text to go on with, or else a model."""
 
     def __init__(self, app: QApplication, window: MainWindow) -> None:
         super().__init__(window)

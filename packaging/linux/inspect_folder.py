@@ -35,7 +35,8 @@ def binaries(folder: Path) -> list[Path]:
 
 
 def readelf(what: str, files: list[Path]) -> str:
-    return subprocess.run(["readelf", "--wide", what, *map(str, files)], capture_output=True, text=True, check=True).stdout
+    command = ["readelf", "--wide", what, *map(str, files)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def needed(files: list[Path]) -> dict[str, set[str]]:
