@@ -60,6 +60,7 @@ cp packaging/linux/copyright "$stage/deb/usr/share/doc/ntp-studio/"
 gzip -9nc CHANGELOG.md >"$stage/deb/usr/share/doc/ntp-studio/changelog.gz"
 (cd "$stage/deb" && find opt usr -type f -exec md5sum {} + >DEBIAN/md5sums)
 
+depends=$(python3 packaging/linux/inspect_folder.py --depends "$dist")
 # No scripts run at installation or removal: the desktop's own triggers notice menu entries, icons and file types.
 cat >"$stage/deb/DEBIAN/control" <<CONTROL
 Package: ntp-studio
@@ -67,7 +68,7 @@ Version: $version
 Architecture: amd64
 Maintainer: NTP Studio contributors <ntp-studio@localhost>
 Installed-Size: $(du -sk --apparent-size "$stage/deb" | cut -f1)
-Depends: $(python3 packaging/linux/inspect_folder.py --depends "$dist")
+Depends: $depends
 Recommends: desktop-file-utils, hicolor-icon-theme, shared-mime-info
 Section: science
 Priority: optional

@@ -78,8 +78,7 @@ selftest() {
 
 title "$(basename "$deb"), $(($(stat -c %s "$deb") / 1000000)) MB"
 dpkg-deb --field "$deb" Depends Installed-Size
-dpkg --contents "$deb" | grep -vE ' root/root ' | head -n 3 | grep . && fail "files that are not root's"
-find / -xdev -name '*ntp-studio*' -not -path '/proc/*' -not -path "$work*" >"$work/before" 2>/dev/null || true
+find /opt /usr /etc /var -xdev -name "*ntp-studio*" >"$work/before" 2>/dev/null || true
 [ ! -e /opt/ntp-studio ] || fail "/opt/ntp-studio is there already"
 
 title "apt-get install"
@@ -88,13 +87,16 @@ DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$d
 dpkg --listfiles ntp-studio | sort >"$work/files"
 echo "$(wc -l <"$work/files") files and folders"
 dpkg --verify ntp-studio
+if find /opt/ntp-studio \( -not -user root -o -not -group root -o -perm /022 -not -type l \) -print | grep .; then
+    fail "somebody else may change these"
+fi
 [ "$(ntp-studio --version)" = "ntp-studio $(dpkg-deb --field "$deb" Version)" ] || fail "ntp-studio --version"
 for text in README.txt "NTP Studio/LICENSE"; do
     [ -s "/opt/ntp-studio/_internal/licences/$text" ] || fail "no licence text: $text"
 done
 grep -rql 'GNU LESSER GENERAL PUBLIC LICENSE' /opt/ntp-studio/_internal/licences || fail "no LGPL text"
 desktop-file-validate /usr/share/applications/ntp-studio.desktop || fail "the menu entry is not valid"
-touch "$work/text.ntpstudio"
+echo '{}' >"$work/text.ntpstudio"
 [ "$(gio info -a standard::content-type "$work/text.ntpstudio" | sed -n 's/.*content-type: //p')" = application/x-ntp-studio ] ||
     fail "a saved text has no file type of its own"
 
@@ -136,24 +138,37 @@ xprop -id "$window" _NET_WM_ICON | head -n 3 | grep -q . || fail "the window has
 
 title "keyboard and mouse"
 xdotool windowactivate --sync "$window"
-sleep 5 # the bundled model is read; what is pressed before is not lost, but not what is to be seen
-for _ in 1 2 3 4 5 6; do xdotool key --window 0 Right; sleep 0.4; done
+dialog() { # asks for it, and looks whether it is there: as soon as there is a text, which is when the model has read it
+    xdotool key ctrl+s
+    sleep 0.5
+    xdotool search --onlyvisible --name '^Save the text$'
+}
+until_true 60 "a text that can be saved" dialog >/dev/null
+echo "the first text after $((($(date +%s%N) - clicked) / 1000000)) ms"
+xdotool key Escape
+for _ in 1 2 3 4 5 6; do
+    sleep 0.5
+    xdotool key Right
+done
 eval "$(xdotool getwindowgeometry --shell "$window" | grep -E '^(X|Y|WIDTH|HEIGHT)=')"
-xdotool mousemove "$((X + WIDTH - 200))" "$((Y + 260))"
+xdotool mousemove "$((X + WIDTH - 200))" "$((Y + 200))"
 sleep 1
+xdotool click 1 # on a bar: takes its token in place of the drawn one
+sleep 1.5
 if [ -n "$picture" ]; then
     scrot --overwrite "$picture"
     echo "the picture: $picture"
 fi
-xdotool key ctrl+s
-until_true 20 "the dialog" xdotool search --onlyvisible --name '^Save the text$' >/dev/null
-sleep 0.5
+until_true 20 "the dialog" dialog >/dev/null
 saved=$work/home/tale.ntpstudio
 xdotool key ctrl+a
 xdotool type --delay 20 "$saved"
 xdotool key Return
 until_true 20 "the saved text" ls "$saved"
 [ "$(grep -o '"ntp-studio session"' "$saved" | head -n 1)" = '"ntp-studio session"' ] || fail "not a saved text"
+for origin in drawn forced; do
+    grep -q "\"$origin\"" "$saved" || fail "no token was $origin: the keyboard or the mouse did nothing"
+done
 xdotool key ctrl+q
 until_true 20 "the end" sh -c "[ -e /proc/$program ] || echo gone" >/dev/null
 
@@ -163,7 +178,14 @@ window=$(until_true 30 "the window" xdotool search --onlyvisible --name '^NTP St
 program=$(xdotool getwindowpid "$window")
 tr '\0' ' ' <"/proc/$program/cmdline"
 grep -qz "^$saved\$" "/proc/$program/cmdline" || fail "the program was not given the file"
-sleep 6
+touch -d 2000-01-01 "$saved"
+written() { # now that it has a file, it is saved there without a question, as soon as it is open
+    xdotool windowactivate --sync "$window" key ctrl+s
+    sleep 0.5
+    find "$saved" -newermt 2001-01-01
+}
+until_true 60 "the text" written >/dev/null
+sleep 0.5
 [ -z "$picture" ] || scrot --overwrite "${picture%.png}-opened.png"
 xdotool windowclose "$window" 2>/dev/null || true
 kill "$program" 2>/dev/null || true
@@ -194,7 +216,7 @@ ntp-studio --version >/dev/null
 title "removal"
 apt-get remove -y -q ntp-studio >"$work/apt.log" 2>&1 || { cat "$work/apt.log"; fail "apt-get remove"; }
 if dpkg-query --status ntp-studio >/dev/null 2>&1; then fail "dpkg still knows ntp-studio"; fi
-find / -xdev -name '*ntp-studio*' -not -path '/proc/*' -not -path "$work*" 2>/dev/null |
+find /opt /usr /etc /var -xdev -name "*ntp-studio*" 2>/dev/null |
     grep -vxFf "$work/before" >"$work/left" || true
 [ ! -s "$work/left" ] || { cat "$work/left"; fail "something is left"; }
 [ ! -e /opt/ntp-studio ] || fail "/opt/ntp-studio is left"
