@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the building and checking of installers needs of Debian or Ubuntu, installed with apt-get (as root or by sudo).
 #
-#   sh packaging/install_tools.sh build|check|windows...
+#   sh packaging/install_tools.sh build|check|windows|wine...
 set -eu
 
 packages=''
@@ -16,7 +16,8 @@ for group in "$@"; do
         check) more='xvfb xauth xdotool openbox x11-utils scrot desktop-file-utils shared-mime-info libglib2.0-bin
             shellcheck' ;;
         windows) more='nsis' ;;
-        *) echo "unknown group $group: build, check or windows" >&2; exit 2 ;;
+        wine) more='wine64' ;;
+        *) echo "unknown group $group: build, check, windows or wine" >&2; exit 2 ;;
     esac
     packages="$packages $more"
 done
