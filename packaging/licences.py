@@ -107,15 +107,24 @@ def table(folder: Path, binaries: list[tuple[str, str, str]], root: str) -> list
         terms = data.get("License-Expression") or ", ".join(classifiers) or (data.get("License") or "").split("\n")[0]
         texts = _texts(distribution)
         if name.lower().startswith(("pyside6", "shiboken6")):
-            texts = sorted((ROOT / "resources/licences").glob("*.txt"))
+            texts = [ROOT / "resources/licences/LGPL-3.0.txt", ROOT / "resources/licences/GPL-3.0.txt"]
             terms = "LGPL-3.0-only: Qt for Python and Qt, as shared libraries that may be replaced"
+        if not texts and "Apache" in terms:
+            texts = [ROOT / "resources/licences/Apache-2.0.txt"]
+        if not texts:
+            raise SystemExit(f"no licence text is known for {name} ({terms})")
         put(f"{name} {distribution.version}", texts, terms or "see the text")
     python = Path(sys.base_prefix, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}", "LICENSE.txt")
     places = (python, Path(sys.base_prefix, "LICENSE.txt"), Path("/usr/share/doc/python3/copyright"))
     put(f"Python {sys.version.split()[0]}", [next(place for place in places if place.is_file())], "PSF-2.0")
     index.append("")
+    common: set[Path] = set()
     for package, text in sorted(_debian_texts(binaries).items()):
         put(f"system libraries/{package}", [text], "from Debian")
+        words = text.read_text(encoding="utf-8", errors="replace")
+        common |= {Path(found) for found in re.findall(r"/usr/share/common-licenses/[\w.+-]*\w", words)}
+    if common:  # what these texts refer to, for systems that do not have it
+        put("system libraries/common-licenses", sorted(path for path in common if path.is_file()), "whole texts")
     (folder / "README.txt").write_text("\n".join(index) + "\n", encoding="utf-8")
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return [(str(Path("licences", path.relative_to(folder))), str(path), "DATA") for path in files]

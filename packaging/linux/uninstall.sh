@@ -27,9 +27,13 @@ refresh
 if [ "$(cat "$data/applications/mimeinfo.cache" 2>/dev/null)" = '[MIME Cache]' ]; then
     rm -f "$data/applications/mimeinfo.cache"
 fi
-if [ -d "$data/mime/packages" ] && rmdir "$data/mime/packages" 2>/dev/null; then
-    # The database was ours alone.
-    rm -rf "$data/mime"
+if rmdir "$data/mime/packages" 2>/dev/null; then
+    # No other program has a file type here: what is left was written by the refreshing, and is of no use.
+    for name in XMLnamespaces aliases generic-icons globs globs2 icons magic mime.cache subclasses treemagic types \
+        version; do
+        rm -f "$data/mime/$name"
+    done
+    find "$data/mime" -type d -empty -delete
 fi
 if [ -d "$data/icons/hicolor" ]; then find "$data/icons" -type d -empty -delete; fi
 rm -rf "$program"
