@@ -3,8 +3,8 @@
 ;   makensis -WX -DVERSION=0.1.0 -DPAYLOAD=build\dist\ntp-studio -DICON=….ico -DOUTPUT=….exe packaging\windows\ntp-studio.nsi
 ;   setup.exe /S              without any window; /D=C:\a folder (last, without quotes) for another place
 ;
-; An upgrade is an installation over the old one: the old files are removed first, by the list that nothing else is in
-; the folder. Settings lie elsewhere and stay.
+; An upgrade is an installation over the old one: the program and its _internal folder are removed first, and nothing else
+; that may lie there. Settings lie elsewhere and stay.
 
 Unicode true
 ManifestDPIAware true
@@ -67,7 +67,7 @@ Function .onInit
     ${EndIf}
 FunctionEnd
 
-; Removes what was installed before, and refuses where it is in use or the folder is somebody else's.
+; Removes what was installed before, and refuses where it is in use.
 !macro REMOVE_PROGRAM
     Delete "$INSTDIR\${PROGRAM}"
     ${If} ${FileExists} "$INSTDIR\${PROGRAM}"
