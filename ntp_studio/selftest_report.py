@@ -48,10 +48,14 @@ class Report:
         line = line.replace(home, "~") if len(home) > 3 else line
         with self._lock:
             for place in (sys.stdout, self._file):
-                if place is not None:
-                    with contextlib.suppress(OSError, ValueError):  # a terminal that has been closed
-                        place.write(line + "\n")
-                        place.flush()
+                if place is None:
+                    continue
+                try:
+                    place.write(line + "\n")
+                    place.flush()
+                except (OSError, ValueError):  # a terminal that has been closed, a disk that is full
+                    if place is sys.stdout:  # Python would end with a status of its own for what it could not write
+                        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
     def fail(self, line: str) -> None:
         self.failures.append(line)

@@ -125,3 +125,24 @@ sys.exit(report.finish())
     report = (tmp_path / "report.txt").read_text(encoding="utf-8")
     assert "192.0.2.1" in report
     assert "example.com" in report
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes that are closed at the other end are told differently there")
+def test_somebody_who_stops_reading_does_not_change_how_it_ends(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from ntp_studio.selftest_report import Report
+report = Report({str(tmp_path / "report.txt")!r})
+sys.stdin.readline()
+report.say("one")
+report.say("two")
+sys.exit(report.finish())
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdin.write("\n")
+    process.stdin.close()
+    assert process.wait(60) == 0
+    assert "two" in (tmp_path / "report.txt").read_text(encoding="utf-8")
