@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ntp_studio.ui.selftest import Driver
 
 STEPS = 3
-PROMPT = "Once upon a time"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -80,7 +79,7 @@ def _run(report: Report, folder: Path) -> None:
             driver.save_and_open(folder / "text.ntpstudio")
         for name, maker in _models(folder):
             with report.check(name):
-                driver.open_model(maker(), PROMPT)
+                driver.open_model(maker())
                 driver.use(STEPS)
         with report.check("libraries and licences are all told"):
             driver.about()

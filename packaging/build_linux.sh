@@ -93,7 +93,7 @@ cp packaging/linux/install.sh packaging/linux/uninstall.sh packaging/linux/ntp-s
 # Unpacked straight to its place: makeself's own compression would put all of it into /tmp first.
 tar -c -C build/dist --owner=0 --group=0 --sort=name ntp-studio |
     gzip ${fast:+-1} -n >"$stage/run/ntp-studio.tar.gz"
-makeself --quiet --nox11 --nomd5 --sha256 --nocomp "$stage/run" "$out/$run" "NTP Studio $version" sh ./install.sh
+makeself --quiet --noprogress --nox11 --nomd5 --sha256 --nocomp "$stage/run" "$out/$run" "NTP Studio $version" sh ./install.sh
 
 if [ -n "${APPIMAGETOOL:-}" ]; then
     echo "== AppImage"

@@ -90,12 +90,14 @@ class Driver:
         self._say(f"        first bars {since_start()}")
         self._expect_a_picture()
 
-    def open_model(self, path: Path, prompt: str) -> None:
-        self.controller.open_model(str(path))
-        info = self._next(m.Loaded).info
-        self._say(f"        {info.architecture}, {info.format}, {info.parameters:,} parameters, {info.device}")
+    def open_model(self, path: Path) -> None:
+        """Another model, which reads the prompt that is there."""
         self._heard.clear()
-        self.controller.set_prompt(prompt, False)
+        self.controller.open_model(str(path))
+        loaded = self._next(m.Loaded)
+        info = loaded.info
+        self._say(f"        {info.architecture}, {info.format}, {info.parameters:,} parameters, {info.device}")
+        del self._heard[: self._heard.index(loaded) + 1]  # what came before is the other model's
         self._look(self._next(m.FrameReady).frame)
 
     def use(self, steps: int) -> None:
@@ -104,14 +106,14 @@ class Driver:
         before = self._picture()
         for _ in range(steps):
             drawn = self._now().choice.token.id
-            self._press(command["step"].trigger)
-            taken = self._now().context_length
-            expect(self._last_id() == drawn, f"token {drawn} was drawn and {self._last_id()} taken")
-        other = self._now().candidates[1].token.id
-        self._press(lambda: self.window.next.force_requested.emit(other))
-        expect(self._last_id() == other, f"token {other} was forced and {self._last_id()} taken")
-        self._press(command["back"].trigger)
-        expect(self._now().context_length == taken, "going back did not lead to the place before")
+            taken = self._take(command["step"].trigger)
+            expect(taken == drawn, f"token {drawn} was drawn and {taken} taken")
+        length, other = self._now().context_length, self._now().candidates[1].token.id
+        taken = self._take(lambda: self.window.next.force_requested.emit(other))
+        expect(taken == other, f"token {other} was forced and {taken} taken")
+        self._heard.clear()
+        command["back"].trigger()
+        self._look(self._next(m.FrameReady, lambda event: event.frame.context_length == length).frame)
         self._rest()
         expect(self._picture() != before, "the window shows the same as before the steps")
         self._expect_a_picture()
@@ -176,24 +178,22 @@ class Driver:
     def _now(self) -> StepFrame:
         return cast(StepFrame, self._frame)
 
-    def _last_id(self) -> int:
-        """The token that was taken last."""
-        (*_, event) = (e for e in self._heard if isinstance(e, m.FrameReady))
+    def _take(self, how: Callable[[], object]) -> int:
+        """The token that is taken when this is done. Other frames may come between: the same place, drawn anew."""
+        self._heard.clear()
+        how()
+        event = self._next(m.FrameReady, lambda event: event.appended is not None)
+        self._look(event.frame)
         return event.appended.token.id if event.appended is not None else -1
 
-    def _press(self, what: Callable[[], object]) -> None:
-        self._heard.clear()
-        what()
-        self._look(self._next(m.FrameReady).frame)
-
-    def _next(self, kind: type[E]) -> E:
-        """The first event of that kind, which may have come already."""
+    def _next(self, kind: type[E], which: Callable[[E], bool] = lambda event: True) -> E:
+        """The first event of that kind of which that is true; it may have come already."""
 
         def found() -> E | None:
             for event in self._heard:
                 if isinstance(event, m.LoadFailed | m.Trouble | m.NothingAllowed):
                     raise SelfTestFailed(event.message)
-            return next((event for event in self._heard if isinstance(event, kind)), None)
+            return next((event for event in self._heard if isinstance(event, kind) and which(event)), None)
 
         self._wait(lambda: found() is not None, kind.__name__)
         return cast(E, found())
