@@ -83,9 +83,11 @@ CONTROL
 chmod -R u=rwX,go=rX "$stage/deb/usr" "$stage/deb/DEBIAN"
 
 echo "== $name"
-if [ -n "$fast" ]; then how='-Zzstd -z3'; else how='-Zxz -z6'; fi
+if [ -n "$fast" ]; then how='-Zzstd -z3' largest=325; else how='-Zxz -z6' largest=260; fi # MB, 45 of them the model's
 # shellcheck disable=SC2086  # two options
 dpkg-deb --root-owner-group $how --build "$stage/deb" "$out/$name" >/dev/null
+size=$(($(stat -c %s "$out/$name") / 1000000))
+[ "$size" -le "$largest" ] || { echo "$name has $size MB, more than $largest" >&2; exit 1; }
 
 echo "== $run"
 cp packaging/linux/install.sh packaging/linux/uninstall.sh packaging/linux/ntp-studio.desktop \
