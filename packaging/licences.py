@@ -107,7 +107,10 @@ def table(folder: Path, binaries: list[tuple[str, str, str]], root: str) -> list
         terms = data.get("License-Expression") or ", ".join(classifiers) or (data.get("License") or "").split("\n")[0]
         texts = _texts(distribution)
         if name.lower().startswith(("pyside6", "shiboken6")):
-            texts = [ROOT / "resources/licences/LGPL-3.0.txt", ROOT / "resources/licences/GPL-3.0.txt"]
+            names = ["LGPL-3.0.txt", "GPL-3.0.txt"]
+            if name.lower().startswith("pyside6"):  # with Qt in it
+                names += ["Qt-components.txt", "ICU.txt"]
+            texts = [ROOT / "resources/licences" / text for text in names]
             terms = "LGPL-3.0-only: Qt for Python and Qt, as shared libraries that may be replaced"
         if not texts and "Apache" in terms:
             texts = [ROOT / "resources/licences/Apache-2.0.txt"]
