@@ -87,11 +87,15 @@ def make_folder(folder: Path, architecture: str) -> Path:
 
 def make_adapter(folder: Path, base: Path) -> Path:
     """A folder of LoRA weights for the model in `base`."""
+    import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     network = AutoModelForCausalLM.from_pretrained(base)
-    get_peft_model(network, LoraConfig(r=2, init_lora_weights=False, task_type="CAUSAL_LM")).save_pretrained(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        tuned = get_peft_model(network, LoraConfig(r=2, init_lora_weights=False, task_type="CAUSAL_LM"))
+    tuned.save_pretrained(folder)
     return folder
 
 

@@ -94,7 +94,8 @@ class Driver:
         """Another model, which reads the prompt that is there."""
         self._heard.clear()
         self.controller.open_model(str(path))
-        loaded = self._next(m.Loaded)
+        # By its name: after one that could not be loaded, the model before it may come back first.
+        loaded = self._next(m.Loaded, lambda event: Path(event.info.path).name == path.name)
         info = loaded.info
         self._say(f"        {info.architecture}, {info.format}, {info.parameters:,} parameters, {info.device}")
         del self._heard[: self._heard.index(loaded) + 1]  # what came before is the other model's
