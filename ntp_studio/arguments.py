@@ -56,6 +56,8 @@ def window_parser() -> Parser:
     parser.add_argument("--scale", default=1.0, type=scale, help="pixels per point of the screenshot")
     parser.add_argument("--theme", choices=("light", "dark", "system"))
     parser.add_argument("--steps", type=whole_number, default=0, metavar="N", help="steps before the screenshot")
+    parser.add_argument("--selftest", action="store_true", help="try everything once and tell whether it works here")
+    parser.add_argument("--report", metavar="FILE", help="write what the self-test finds there")
     _decoding(parser)
     return parser
 

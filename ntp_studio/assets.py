@@ -19,3 +19,10 @@ def bundled_model() -> Path | None:
     """The model that comes with the program and opens when none is named; None in a copy without it."""
     model = folder("models") / BUNDLED_MODEL
     return model if (model / "config.json").is_file() else None
+
+
+def licences() -> Path | None:
+    """The folder of licence texts that an installed program brings along; None elsewhere, where each library has its
+    own."""
+    texts = PACKAGE.parent / "licences"
+    return texts if (texts / "README.txt").is_file() else None

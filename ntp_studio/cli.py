@@ -40,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from ntp_studio import training_cli
 
             return training_cli.train(options) if command == "train" else training_cli.evaluate(options)
+        if options.selftest:
+            from ntp_studio import selftest
+
+            return selftest.run(options)
         from ntp_studio.ui.app import run
 
         return run(options)

@@ -22,7 +22,7 @@ from ntp_studio.arguments import COMMANDS as COMMANDS_OF_THE_PROGRAM
 from ntp_studio.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPTS = ("packaging/quickstart.sh", "packaging/check-bare-debian.sh")
+SCRIPTS = tuple(str(path.relative_to(ROOT)) for path in sorted((ROOT / "packaging").rglob("*.sh")))
 COMMANDS = ("sh packaging/quickstart.sh", "sh packaging/quickstart.sh test")
 
 

@@ -49,6 +49,7 @@ from ntp_studio import messages as m
 from ntp_studio.engine import Engine
 from ntp_studio.ui.bridge import Bridge
 from ntp_studio.ui.controller import Controller
+from ntp_studio.ui.file_open import FileOpens
 from ntp_studio.ui.main_window import MainWindow
 from ntp_studio.ui.on_top import OnTop
 from ntp_studio.ui.session_controller import is_saved_text
@@ -256,6 +257,8 @@ def run(options: argparse.Namespace) -> int:
     _log_to_file(debug=options.debug)
     app, window = _build(with_default(options), None)
     interrupts = Interrupts(window)
+    if sys.platform == "darwin":
+        FileOpens(app, window)
     window.show()
     status = app.exec()
     window.studio.shutdown()  # type: ignore[attr-defined]

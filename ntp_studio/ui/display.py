@@ -20,6 +20,8 @@ XCB_LIBRARIES = (
     "libxkbcommon-x11.so.0",
 )
 SETUP = "sh packaging/quickstart.sh installs what is needed"
+if getattr(sys, "frozen", False):
+    SETUP = "install what is missing with your system's package manager"
 
 
 class NoDisplay(StudioError):

@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 import ntp_studio
+from ntp_studio import assets
 from ntp_studio.ui.actions import ActionGroup, Actions, key_text
 
 LIBRARIES = (
@@ -159,5 +160,14 @@ class AboutDialog(_Window):
             terms.setWordWrap(True)
             grid.addWidget(terms, line, 2)
         column.addLayout(grid)
+        column.addSpacing(10)
+        texts = [self.tr("NTP Studio is under the MIT licence. Qt and PySide6 are used under the LGPL, version 3.")]
+        if assets.licences() is not None:
+            texts.append(self.tr("All licence texts: {0}").format(assets.licences()))
+        for text in texts:
+            label = _label(text, "muted")
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            column.addWidget(label)
         column.addStretch(1)
         self.setMinimumWidth(560)
