@@ -81,6 +81,8 @@ def _run(report: Report, folder: Path) -> None:
             with report.check(name):
                 driver.open_model(maker())
                 driver.use(STEPS)
+        with report.check("two models side by side"):
+            driver.compare(make.make_folder(folder / "beside", "gpt2"))
         with report.check("libraries and licences are all told"):
             driver.about()
     finally:

@@ -15,6 +15,7 @@ from PySide6.QtCore import QEventLoop, QMessageLogContext, QTimer, QtMsgType, qI
 from PySide6.QtGui import QColor, QImage
 
 from ntp_studio import assets
+from ntp_studio import compare_messages as c
 from ntp_studio import messages as m
 from ntp_studio.arguments import window_parser
 from ntp_studio.core.types import StepFrame
@@ -133,6 +134,24 @@ class Driver:
         same = again.context_length == frame.context_length and again.choice.token.id == frame.choice.token.id
         expect(same, "the text that was opened is not the one that was saved")
 
+    def compare(self, path: Path) -> None:
+        """The open model beside another one: both are stepped, and each shows a distribution of its own."""
+        comparison, step = self.controller.comparison, self.window.commands["step"]
+        self.window.commands["compare"].trigger()
+        self._wait(lambda: comparison.shown.has_text, "the compare page")
+        self._heard.clear()
+        comparison.add(str(path))
+        self._next(c.PlaceShown, lambda event: len(event.columns) == 2)
+        self._heard.clear()
+        step.trigger()
+        place = self._next(c.PlaceShown, lambda event: event.step == 1)
+        for column in place.columns:
+            expect(column.frame is not None, f"a column has no distribution: {column.trouble}")
+            self._look(cast(StepFrame, column.frame))
+        self._rest()
+        self.window.commands["compare"].trigger()
+        expect(self.window.inspecting, "there is no way back from the compare page")
+
     def about(self) -> None:
         """The About window, which reads what the libraries say of themselves."""
         expect(not getattr(sys, "frozen", False) or assets.licences() is not None, "the licence texts are not there")
@@ -192,7 +211,7 @@ class Driver:
 
         def found() -> E | None:
             for event in self._heard:
-                if isinstance(event, m.LoadFailed | m.Trouble | m.NothingAllowed):
+                if isinstance(event, m.LoadFailed | m.Trouble | m.NothingAllowed | c.CompareTrouble | c.ColumnRefused):
                     raise SelfTestFailed(event.message)
             return next((event for event in self._heard if isinstance(event, kind) and which(event)), None)
 
@@ -215,4 +234,3 @@ class Driver:
         """Handle what there is, and sleep until there is more. With a limit of its own, Qt would not sleep at all, and
         take from the worker the time that is measured; so a timer sees to it that there is always something soon."""
         self.app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
-

@@ -12,7 +12,8 @@ import pytest
 
 PARTS = (
     "the window opens", "the bundled model", "a saved text", "a GPT-2 folder", "a Llama folder", "a Qwen2 folder",
-    "a GPT-NeoX folder", "a GGUF file", "a LoRA folder", "libraries and licences are all told", "the window closes",
+    "a GPT-NeoX folder", "a GGUF file", "a LoRA folder", "two models side by side",
+    "libraries and licences are all told", "the window closes",
 )  # fmt: skip
 
 
