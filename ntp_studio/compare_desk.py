@@ -217,7 +217,7 @@ class CompareDesk:
         def progress(done: int, total: int) -> None:
             nonlocal at, last
             at, last = (at + 1 if done < last else at), done
-            self._emit(c.ReadingAll(-1, min(at, columns - 1) * total + done, columns * total))
+            self._emit(c.ReadingAll(min(at, columns - 1) * total + done, columns * total))
 
         return progress
 

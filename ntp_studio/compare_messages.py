@@ -342,8 +342,7 @@ class ColumnPlace:
 @dataclass(frozen=True, slots=True)
 class PlaceShown(CompareEvent):
     """All columns at one place, and what is held against what there. `comparison` is None while the columns are at
-    different places or there is only one. `text` are the bytes of the shared text that all have told so far; `step`
-    counts steps from the prompt (0: at its end, negative: within it)."""
+    different places or there is only one. `step` counts steps from the prompt (0: at its end, negative: within it)."""
 
     run: int
     step: int
@@ -381,9 +380,8 @@ class CompareRunState(CompareEvent):
 
 @dataclass(frozen=True, slots=True)
 class ReadingAll(CompareEvent):
-    """A column reads a text: `done` of `total` tokens."""
+    """The columns read a text, one after the other: `done` of `total` tokens of all."""
 
-    number: int
     done: int
     total: int
 

@@ -103,4 +103,3 @@ def _models(folder: Path) -> list[tuple[str, Callable[[], Path]]]:
     if importlib.util.find_spec("peft") is not None or getattr(sys, "frozen", False):
         models.append(("a LoRA folder", lambda: make.make_adapter(folder / "lora", folder / "llama")))
     return models
-

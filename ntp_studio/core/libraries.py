@@ -14,15 +14,25 @@ import importlib
 import importlib.util
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 MODULES = ("torch", "transformers.modeling_utils", "transformers.models.auto.modeling_auto")
 
 
 def bring_in() -> None:
-    """Import what loading a model needs, once."""
+    """Import what loading a model needs, once.
+
+    On a thread of its own: exceptions inside the imports hold the frames they passed through, and are never collected.
+    On the caller's they would keep its locals for ever, the first network of a load among them.
+    """
     if all(name in sys.modules for name in MODULES):
         return
+    with ThreadPoolExecutor(max_workers=1) as alone:
+        alone.submit(_import).result()
+
+
+def _import() -> None:
     _preload()
     collecting = gc.isenabled()
     gc.disable()

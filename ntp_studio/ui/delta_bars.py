@@ -15,6 +15,7 @@ from ntp_studio.ui.delta_bars_rows import DeltaRow, delta_rows, exact_points, po
 from ntp_studio.ui.disagreement_ribbon_figures import BITS, NO_FIGURE, in_bits
 from ntp_studio.ui.hover_card import HoverCard
 from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.typing_guard import claims_keys
 
 LEAST_ROWS, MOST_ROWS = 4, 20
 # Ends of the scale, in percentage points.
@@ -238,15 +239,7 @@ class DeltaBars(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """↑ and ↓ are its own while it has the focus, before they are the window's."""
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() in _KEYS
-            and event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        ):
-            event.accept()
-            return True
-        return super().event(event)
+        return claims_keys(event, _KEYS) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         last = len(self.rows()) - 1

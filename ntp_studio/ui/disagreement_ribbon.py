@@ -29,6 +29,7 @@ from ntp_studio.ui.disagreement_ribbon_words import units, units_explained
 from ntp_studio.ui.hover_card import HoverCard
 from ntp_studio.ui.style import px
 from ntp_studio.ui.theme import Theme
+from ntp_studio.ui.typing_guard import claims_keys
 
 MOST_WORST = 3
 LEAST_SCALE = 0.01  # bits: where all is alike, rounding does not fill the height
@@ -323,15 +324,7 @@ class DisagreementRibbon(QWidget):
             else:
                 QToolTip.hideText()
             return True
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() in _KEYS
-            and event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        ):
-            event.accept()
-            return True
-        return super().event(event)
+        return claims_keys(event, _KEYS) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         bars, key = self.bars(), event.key()

@@ -106,9 +106,7 @@ class Toolbar(QWidget):
         self._train.setObjectName("train_button")
         self._train.setCheckable(True)
         self._table["train"].toggled.connect(self._train.setChecked)
-        return self._group(
-            Qt.AlignmentFlag.AlignLeft, self._model, self._add, self._cancel, self._compare, self._train
-        )
+        return self._group(Qt.AlignmentFlag.AlignLeft, self._model, self._add, self._cancel, self._compare, self._train)
 
     def _make_steps(self) -> QWidget:
         def button(action_id: str, primary: bool = False) -> BarButton:

@@ -5,6 +5,8 @@ A click anywhere else ends the typing.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import shiboken6
 from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QWindow
@@ -78,6 +80,21 @@ def claims_escape(event: QEvent) -> bool:
         event.type() == QEvent.Type.ShortcutOverride
         and isinstance(event, QKeyEvent)
         and event.key() == Qt.Key.Key_Escape
+    ):
+        event.accept()
+        return True
+    return False
+
+
+def claims_keys(event: QEvent, keys: Container[int]) -> bool:
+    """For a widget's `event`: whether this was the question who gets one of these keys, bare, answered: the widget that
+    has the focus, before they are the window's."""
+    plain = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+    if (
+        event.type() == QEvent.Type.ShortcutOverride
+        and isinstance(event, QKeyEvent)
+        and event.key() in keys
+        and event.modifiers() in plain
     ):
         event.accept()
         return True

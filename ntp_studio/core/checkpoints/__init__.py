@@ -11,7 +11,6 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,14 +38,6 @@ def look(path: str | Path) -> ModelInfo:
     return _describe(path).info
 
 
-def _bring_in_libraries() -> None:
-    """Import them on a thread of its own: exceptions inside the imports hold the frames they passed through, are never
-    collected (`libraries` freezes them), and would keep the locals of `_load`, the first network among them, for ever.
-    """
-    with ThreadPoolExecutor(max_workers=1) as alone:
-        alone.submit(libraries.bring_in).result()
-
-
 def _describe(path: str | Path) -> Description:
     try:
         place = locate(path)
@@ -63,7 +54,7 @@ def check(path: str | Path, *, device: str = "auto", dtype: str = "auto", replac
     `replacing` is a loaded model that will be released first, so its memory counts as free.
     """
     description = _describe(path)
-    _bring_in_libraries()
+    libraries.bring_in()
     placement = devices.choose(device, dtype, description.native_dtype)
     reclaimed = replacing.memory_bytes if replacing is not None and replacing.device == placement.device else 0
     check_memory(description, placement, reclaimed)
@@ -79,7 +70,7 @@ def needs(
     is too large is no error here: `MemoryNeed.fits` tells.
     """
     description = _describe(path)
-    _bring_in_libraries()
+    libraries.bring_in()
     placement = devices.choose(device, dtype, description.native_dtype)
     return fit.needs(description, placement, shared or ())
 
@@ -124,7 +115,7 @@ def _load(
     description = _describe(path)
     seen.append(description)
     devices.bound_caches()
-    _bring_in_libraries()
+    libraries.bring_in()
     watch.tell(description.info.name)
     placement = devices.choose(device, dtype, description.native_dtype)
     check_memory(description, placement)
