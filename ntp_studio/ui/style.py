@@ -42,7 +42,7 @@ def caption_size(base: int | None = None) -> int:
 
 def apply_style(app: QApplication, palette: Palette) -> None:
     """Dress the whole application: Fusion, because it follows the palette on every system."""
-    if app.style().name() != "fusion":
+    if not app.styleSheet():  # with one, Qt tells no name, and setting the style anew dresses every widget once more
         app.setStyle("Fusion")
     app.setPalette(qt_palette(palette))
     app.setStyleSheet(style_sheet(palette))
