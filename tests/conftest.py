@@ -19,6 +19,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from ntp_studio.core import lean_imports
+
 # -- before anything else ----------------------------------------------------------------------------------------------
 
 SANDBOX = Path(tempfile.mkdtemp(prefix="ntp-studio-tests-"))
@@ -56,6 +58,7 @@ def _isolate() -> None:
 
 
 _isolate()
+lean_imports.prepare()  # transformers is imported as the program does it, whoever does it first
 
 # No deadline and no complaint about slowness: a busy machine must not fail a test. CI sees the same examples each time.
 hypothesis.settings.register_profile(

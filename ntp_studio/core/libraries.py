@@ -17,6 +17,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ntp_studio.core import lean_imports
+
 MODULES = ("torch", "transformers.modeling_utils", "transformers.models.auto.modeling_auto")
 
 
@@ -37,6 +39,7 @@ def _import() -> None:
     collecting = gc.isenabled()
     gc.disable()
     try:
+        lean_imports.prepare()
         for name in MODULES:
             importlib.import_module(name)
     finally:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ntp_studio.core import devices, libraries
 from ntp_studio.core.checkpoints import adapter, fit, gguf, huggingface, nanogpt
+from ntp_studio.core.checkpoints.blank import blank_weights
 from ntp_studio.core.checkpoints.description import Description, Place, Progress, Watch
 from ntp_studio.core.checkpoints.fit import check_memory
 from ntp_studio.core.checkpoints.locate import locate
@@ -119,7 +120,7 @@ def _load(
     watch.tell(description.info.name)
     placement = devices.choose(device, dtype, description.native_dtype)
     check_memory(description, placement)
-    with quiet():
+    with quiet(), blank_weights():
         network, tokens, notes = _FORMATS[description.place.format].read(description, placement, watch)
     watch.tell(description.info.name, 1.0)
     return _finish(description, placement, network, tokens, notes, started)
