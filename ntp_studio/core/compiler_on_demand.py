@@ -1,7 +1,8 @@
 """A place-holder for torch's compiler, which becomes the real one when anything more than a mark is asked of it.
 
-transformers marks some functions for the compiler and uses one small class that lies in its package; both bring all of
-it in, with sympy: 0.6 s of a start, in a program that compiles nothing.
+transformers and torch's optimisers mark functions and tensors for the compiler, and one small class lies in its
+package; either brings all of it in, with sympy: 0.6 s of a start, in a program that compiles nothing. What was marked
+before the compiler came stays unmarked: it is compiled like anything else.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from typing import Any
 NAME = "torch._dynamo"
 # Of its modules, the one that does without the rest: it only wants the package to be there.
 ALONE = f"{NAME}._trace_wrapped_higher_order_op"
+# How long a thread waits for another one that runs the package. Two that import parts of it at the same time may wait
+# for each other; Python sees that only where all locks are its own, and then goes on with what is there, as here.
+PATIENCE = 20.0
 
 
 def stand_in() -> None:
@@ -31,6 +35,29 @@ def stand_in() -> None:
         sys.meta_path.insert(0, _Modules())
 
 
+def _unmarked(function: Any) -> Any:
+    return function
+
+
+def _not_disabled(fn: Any = None, recursive: bool = True, **_: Any) -> Any:
+    """As a call, or as a decorator with or without settings."""
+    return _unmarked if fn is None else fn
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """For what does nothing outside compiled code."""
+
+
+# What says how to compile a function, or something in it. (Source: torch/_dynamo/decorators.py)
+MARKS = {
+    "assume_constant_result": _unmarked,
+    "allow_in_graph": _unmarked,
+    "disable": _not_disabled,
+    "mark_static_address": _nothing,
+    "graph_break": _nothing,
+}
+
+
 class CompilerOnDemand(ModuleType):
     """`torch._dynamo`, not yet run. The same object stays when it is: nobody holds another one."""
 
@@ -39,9 +66,7 @@ class CompilerOnDemand(ModuleType):
         self.__spec__, self.__loader__, self.__file__ = spec, spec.loader, spec.origin
         self.__path__ = list(spec.submodule_search_locations or ())
         self.__package__ = spec.name
-        # Marks which say how to compile a function. (Source: torch/_dynamo/decorators.py)
-        self.assume_constant_result = self.allow_in_graph = _unmarked
-        self.disable = _not_disabled
+        vars(self).update(MARKS)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # what tools ask every module for
@@ -53,35 +78,32 @@ class CompilerOnDemand(ModuleType):
 def become_real(module: ModuleType) -> None:
     """Run the compiler's package in `module`, once; another thread that asks meanwhile waits."""
     global _running
-    with _one_at_a_time:
-        if type(module) is not CompilerOnDemand or _running:  # running: asked by one of its own modules
+    mine = _one_at_a_time.acquire(timeout=PATIENCE)
+    try:
+        # Running: it is one of the package's own modules that asks, or a thread whose patience has ended.
+        if type(module) is not CompilerOnDemand or _running:
             return
         _running = True
         try:
-            for mark in ("assume_constant_result", "allow_in_graph", "disable"):
-                delattr(module, mark)
+            for mark in MARKS:
+                vars(module).pop(mark, None)
             assert module.__spec__ is not None
             assert module.__spec__.loader is not None
             module.__spec__.loader.exec_module(module)
             module.__class__ = ModuleType  # type: ignore[assignment]
+            sys.modules["torch"]._dynamo = module  # type: ignore[attr-defined]  # as an import does
         except BaseException:
             sys.modules.pop(NAME, None)  # as after any import that failed
             raise
         finally:
             _running = False
+    finally:
+        if mine:
+            _one_at_a_time.release()
 
 
 _one_at_a_time = threading.RLock()
 _running = False
-
-
-def _unmarked(function: Any) -> Any:
-    return function
-
-
-def _not_disabled(fn: Any = None, recursive: bool = True, **_: Any) -> Any:
-    """`torch._dynamo.disable`, as a call or as a decorator with or without settings."""
-    return _unmarked if fn is None else fn
 
 
 class _Modules(MetaPathFinder):
@@ -95,14 +117,16 @@ class _Modules(MetaPathFinder):
         there = sys.modules.get(name)
         if there is None:
             return None
+        # The package has imported it, and Python, in the middle of doing so, would run it a second time: by the
+        # module's own `__spec__`, when it finds the module there after this search, else by what is returned.
         spec = importlib.util.spec_from_loader(name, _Imported(there))
-        with contextlib.suppress(AttributeError):  # modules of settings take no other names
-            there.__spec__ = spec  # where a search has brought in the module itself, Python goes by this one
+        with contextlib.suppress(AttributeError):  # modules of settings take no such name
+            there.__spec__ = spec
         return spec
 
 
 class _Imported(Loader):
-    """Of a module that the package has imported itself."""
+    """Gives the module that is there, and leaves it as it is."""
 
     def __init__(self, module: ModuleType) -> None:
         self._module, self._spec = module, getattr(module, "__spec__", None)

@@ -29,6 +29,7 @@ from typing import Any
 from ntp_studio.core import compiler_on_demand
 
 IMPORTS = "transformers.utils.import_utils"
+PARTS = ("checkpoint", "fsdp", "tensor")  # of torch.distributed
 STRUCTURE = "import_structure.marshal"  # in the folder of the models, in a frozen program
 
 
@@ -42,9 +43,10 @@ def _change(imports: ModuleType) -> None:
     """Take them, as soon as `transformers.utils.import_utils` is there, and before anything has asked it."""
     with contextlib.suppress(ImportError, ValueError):  # no such module in another torch
         compiler_on_demand.stand_in()
-    if hasattr(imports, "is_torch_distributed_available"):
-        imports.is_torch_distributed_available = _no  # type: ignore[attr-defined]
-        _parts_on_demand(importlib.import_module("torch.distributed"))
+    with contextlib.suppress(ImportError):
+        if hasattr(imports, "is_torch_distributed_available"):
+            _parts_on_demand(importlib.import_module("torch.distributed"))
+            imports.is_torch_distributed_available = _no  # type: ignore[attr-defined]
     read = getattr(getattr(imports, "create_import_structure_from_path", None), "__wrapped__", None)
     if read is not None:  # it remembers 128 folders; there are more than 500, so nothing is left for a second time
         imports.create_import_structure_from_path = functools.cache(_stored_or(read))  # type: ignore[attr-defined]
@@ -55,15 +57,14 @@ def _no() -> bool:
 
 
 def _parts_on_demand(package: ModuleType) -> None:
-    """Let `package.part` find a module that nobody imported: peft counts on it that transformers has done so."""
+    """Let `package.part` find what transformers else imports of it: peft counts on it that this has been done."""
     if hasattr(package, "__getattr__"):
         return
 
     def part(name: str) -> ModuleType:
-        whole = f"{package.__name__}.{name}"
-        if name.startswith("__") or importlib.util.find_spec(whole) is None:
+        if name not in PARTS:
             raise AttributeError(f"module {package.__name__!r} has no attribute {name!r}")
-        return importlib.import_module(whole)
+        return importlib.import_module(f"{package.__name__}.{name}")
 
     package.__getattr__ = part  # type: ignore[method-assign]
 
@@ -77,7 +78,7 @@ class _Changing(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name != self._name:
             return None
-        sys.meta_path.remove(self)
+        sys.meta_path.remove(self)  # it has done its part, and would be asked again
         spec = importlib.util.find_spec(name)
         if spec is None or spec.loader is None:
             return spec
@@ -106,5 +107,5 @@ def store_structure(file: Path) -> None:
     from transformers.utils import import_utils
 
     models = Path(import_utils.__file__).parent.parent / "models"
-    # In the old form of the file, which is the same for the same content.
+    # Version 2 has no references between equal parts, which come and go: the same content gives the same file.
     file.write_bytes(marshal.dumps(import_utils.create_import_structure_from_path(str(models)), 2))

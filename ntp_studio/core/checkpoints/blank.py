@@ -10,7 +10,8 @@ def blank_weights() -> AbstractContextManager[Any]:
     """While inside, tensors without memory of their own ("meta") stay as they are when random values are put in.
 
     transformers builds a network of such tensors, and its layers then ask for random values, which do nothing but take
-    their time: the first one brings in sympy, 0.2 s of a start.
+    their time: the first one brings in sympy, 0.2 s. For GPT-2's kind, and so for the model that opens at the start,
+    that is saved; most others number their places on such tensors, too, and need sympy all the same.
     """
     import torch
     from torch.nn import init
