@@ -299,6 +299,23 @@ def others_label(count: int) -> str:
     return QCoreApplication.translate("CandidateText", "{count} others").format(count=number(count))
 
 
+def above_label(count: int) -> str:
+    return QCoreApplication.translate("CandidateText", "{count} above").format(count=number(count))
+
+
+def explain_above(count: int, probability: float, processed_probability: float) -> Explanation:
+    translate = QCoreApplication.translate
+    return Explanation(
+        above_label(count),
+        translate("CandidateText", "tokens that are scrolled away at the top"),
+        (
+            (translate("CandidateText", "model"), percent(probability)),
+            (translate("CandidateText", "after decoding"), percent(processed_probability)),
+        ),
+        translate("CandidateText", "Click to see them"),
+    )
+
+
 def explain_others(count: int, probability: float, processed_probability: float, whole: bool = True) -> Explanation:
     translate = QCoreApplication.translate
     subtitle = (

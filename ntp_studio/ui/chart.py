@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QMenu, QStyleOptionGraphicsItem, QWidget
 import pyqtgraph as pg
 
 from ntp_studio.core.types import StepFrame
-from ntp_studio.ui.candidate_text import Explanation, explain, explain_others
+from ntp_studio.ui.candidate_text import Explanation, explain, explain_above, explain_others
 from ntp_studio.ui.chart_paint import RowPainter
 from ntp_studio.ui.chart_rows import Listing, Row
 from ntp_studio.ui.draw_overlay import Draws
@@ -141,7 +141,8 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
         self._window.show(listing, keep_place)
         self._frame = frame
         self._pending = False
-        if self._pointer is None and not keep_place:
+        if not keep_place:  # a card about another place; with keys, it would lie over the page at each step
+            self._pointer = self._hovered = None
             self.card.dismiss()
         self._refresh_card()
         self._changed(*before)
@@ -269,7 +270,9 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
     # -- explaining ----------------------------------------------------------------------------------------------------
 
     def _explanation(self, row: Row) -> Explanation:
-        if row.candidate is None:
+        if row.above:
+            words = explain_above(row.count, row.probability, row.processed_probability)
+        elif row.candidate is None:
             whole = self._window.listing.whole_vocabulary
             words = explain_others(row.count, row.probability, row.processed_probability, whole)
         else:
@@ -301,8 +304,8 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
         if row != self._hovered:
             self._hovered = row
             self._item.update()
-        forcible = row is not None and self.rows[row].candidate is not None
-        self.viewport().setCursor(Qt.CursorShape.PointingHandCursor if forcible else Qt.CursorShape.ArrowCursor)
+        clickable = row is not None and (self.rows[row].candidate is not None or bool(self.rows[row].above))
+        self.viewport().setCursor(Qt.CursorShape.PointingHandCursor if clickable else Qt.CursorShape.ArrowCursor)
         if row is None or self._pending:
             self.card.dismiss()
         else:
@@ -340,13 +343,23 @@ class CandidateChart(pg.GraphicsView):  # type: ignore[misc]
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         # Rows may have changed under the pointer since the press: force only what was pressed and is still there.
         pressed, self._pressed = self._pressed, None
-        if event.button() == Qt.MouseButton.LeftButton and pressed is not None and pressed == self._token_at(event):
+        row = self.row_at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and pressed is None and row is not None and self.rows[row].above:
+            self._scroll_home()
+        elif event.button() == Qt.MouseButton.LeftButton and pressed is not None and pressed == self._token_at(event):
             self.force_requested.emit(pressed)
         event.accept()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         # Its first click has forced already; the rows may show the next place by now.
         event.accept()
+
+    def _scroll_home(self) -> None:
+        before = self._window.rows, self._window.selected
+        self._window.home()
+        self._changed(*before)
+        if self._pointer is not None:
+            self._hover(self._pointer)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         delta = event.angleDelta().y()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 
-from ntp_studio.ui.candidate_text import cut_label, number, others_label, percent, processed_percent
+from ntp_studio.ui.candidate_text import above_label, cut_label, number, others_label, percent, processed_percent
 from ntp_studio.ui.chart_rows import Row
 from ntp_studio.ui.draw_overlay import Draws, paint_mark
 from ntp_studio.ui.panel_labels import mono_like, scaled
@@ -163,7 +163,7 @@ class RowPainter:
             if row.processed_probability > 0.0:
                 self._hatched(p, solid, c.color("accent"), c.color("model"))
         left = QRectF(columns.rank.x, rect.y(), columns.label.right - columns.rank.x, rect.height())
-        label = others_label(row.count)
+        label = above_label(row.count) if row.above else others_label(row.count)
         font = self.mono
         if self.metrics.horizontalAdvance(label) > left.width():
             font = self.small

@@ -1,7 +1,8 @@
 """Which rows the chart shows: as many candidates as fit, and one row for all the other tokens. No Qt.
 
 The rows of a chart always add up to the whole distribution, whatever its height: candidates that do not fit are counted
-in the row of the others.
+in the row of the others, and those that are scrolled away at the top in a row of their own, where they were. What is
+likelier than the rows in sight must not look like a tail.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from ntp_studio.core.types import Candidate, StepFrame
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One bar: a candidate, or (`candidate` is None) the `count` tokens without a row of their own."""
+    """One bar: a candidate, or (`candidate` is None) the `count` tokens without a row of their own; `above` are their
+    ids where they are the candidates that are scrolled away at the top."""
 
     candidate: Candidate | None
     count: int
@@ -22,6 +24,7 @@ class Row:
     processed_probability: float
     chosen: bool = False
     forced: bool = False
+    above: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,39 +80,56 @@ def slots(listing: Listing, capacity: int) -> int:
     return min(max(capacity - 1, 1), len(listing.candidates))
 
 
-def fold(listing: Listing, capacity: int, offset: int = 0) -> tuple[Row, ...]:
-    """The rows for a chart of `capacity` rows, from candidate number `offset` on, the others last."""
+ROOM_FOR_ABOVE = 4  # candidates in sight, of which one gives its place to those above
+
+
+def fold(listing: Listing, capacity: int, offset: int = 0, picked: int | None = None) -> tuple[Row, ...]:
+    """The rows for a chart of `capacity` rows, from candidate number `offset` on, the others last.
+
+    The chosen token (where the listing pins it) and the `picked` one have a row wherever they are: in the order, at the
+    place nearest to their own.
+    """
+    candidates = listing.candidates
     count = slots(listing, capacity)
-    first = min(max(offset, 0), len(listing.candidates) - count)
-    indexes = list(range(first, first + count))
-    if listing.pin and indexes:
-        chosen = next((i for i, c in enumerate(listing.candidates) if c.token.id == listing.chosen_id), None)
-        if chosen is not None and chosen not in indexes:
-            # The order is kept: it takes the place nearest to its own.
-            indexes[0 if chosen < first else -1] = chosen
-    shown = set(indexes)
-    rows = [
-        Row(
-            candidate=c,
-            count=1,
-            probability=c.probability,
-            processed_probability=c.processed_probability,
-            chosen=c.token.id == listing.chosen_id,
-            forced=listing.forced and c.token.id == listing.chosen_id,
-        )
-        for c in (listing.candidates[i] for i in indexes)
-    ]
-    hidden = [c for i, c in enumerate(listing.candidates) if i not in shown]
-    others = listing.outside + len(hidden)
-    if others:
-        rows.append(
-            Row(
-                candidate=None,
-                count=others,
-                probability=math.fsum([listing.tail_probability, *(c.probability for c in hidden)]),
-                processed_probability=math.fsum(
-                    [listing.processed_tail_probability, *(c.processed_probability for c in hidden)]
-                ),
-            )
-        )
+    first = min(max(offset, 0), len(candidates) - count)
+    tell_above = first > 0 and count >= ROOM_FOR_ABOVE
+    shown = set(range(first + tell_above, first + count))
+    pinned: set[int] = set()
+    for token_id in (picked, listing.chosen_id if listing.pin else None):
+        place = next((i for i, c in enumerate(candidates) if c.token.id == token_id), None)
+        if place is None:
+            continue
+        if place not in shown and shown - pinned:
+            shown.remove((min if place < first else max)(shown - pinned))
+            shown.add(place)
+        pinned.add(place)
+    top = min(shown - pinned, default=first)
+    above = [i for i in range(top) if i not in shown] if tell_above else []
+    rows: list[Row] = []
+    for i in sorted({*shown, *above[:1]}):
+        if i in shown:
+            rows.append(_candidate_row(candidates[i], listing))
+        else:
+            rows.append(_row_of([candidates[j] for j in above], above=True))
+    hidden = [c for i, c in enumerate(candidates) if i not in shown and i not in above]
+    if listing.outside + len(hidden):
+        rows.append(_row_of(hidden, listing.outside, listing.tail_probability, listing.processed_tail_probability))
     return tuple(rows)
+
+
+def _candidate_row(c: Candidate, listing: Listing) -> Row:
+    chosen = c.token.id == listing.chosen_id
+    return Row(c, 1, c.probability, c.processed_probability, chosen, forced=listing.forced and chosen)
+
+
+def _row_of(
+    hidden: list[Candidate], outside: int = 0, tail: float = 0.0, processed_tail: float = 0.0, *, above: bool = False
+) -> Row:
+    """One row for candidates without their own, and for `outside` tokens more that hold the tails."""
+    return Row(
+        candidate=None,
+        count=len(hidden) + outside,
+        probability=math.fsum([tail, *(c.probability for c in hidden)]),
+        processed_probability=math.fsum([processed_tail, *(c.processed_probability for c in hidden)]),
+        above=tuple(c.token.id for c in hidden) if above else (),
+    )

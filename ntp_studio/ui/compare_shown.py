@@ -239,7 +239,8 @@ class CompareShown(QObject):
         if event.reason == "eos":
             self._window.status.show_message(self.tr("The text ended here; → goes on beyond its end."), 0)
         elif event.reason == "context":
-            self._window.notice.show_text(self.tr("The context is full. Go back, restart, or begin with less text."))
+            words = self.tr("The context is full. Go back, restart, or begin with less text.")
+            self._window.notice.show_text(words, calm=True)
 
     def _on_reading(self, event: c.ReadingAll) -> None:
         self._window.status.show_state(self.tr("Reading the prompt"), "busy")

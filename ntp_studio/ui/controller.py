@@ -146,7 +146,7 @@ class Controller(QObject):
         self._asked()
         self.engine.send(m.SetPrompt(text, chat))
         if self.state.info is None and not self.state.loading:
-            self.window.notice.show_text(self.tr("The prompt is kept. Open a model, and it will read it."))
+            self.window.notice.show_text(self.tr("The prompt is kept. Open a model, and it will read it."), calm=True)
         elif self.state.loading:
             self.window.status.show_message(self.tr("The prompt is read as soon as the model is loaded."))
 
@@ -223,9 +223,11 @@ class Controller(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        """Where nothing is at work, Esc puts away what a person had looked at."""
-        if self.state.playing or self.state.loading or not self.window.next.dismiss():
-            self.engine.cancel()
+        """Where nothing is at work, Esc puts away what a person had looked at, and then a message."""
+        at_work = self.state.playing or self.state.loading
+        if not at_work and (self.window.next.dismiss() or self.window.notice.dismiss()):
+            return
+        self.engine.cancel()
 
     @Slot(object)
     def _decoding_changed(self, decoding: DecodingSettings) -> None:

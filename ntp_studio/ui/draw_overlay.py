@@ -28,11 +28,13 @@ class Draws:
     times: Mapping[int, int] = field(default_factory=dict)
 
     def of_row(self, row: Row, rows: tuple[Row, ...]) -> int:
-        """How often a row's token came up; for the row of the others, what is left by the rows beside it."""
+        """How often a row's tokens came up; for the row of the others, what is left by the rows beside it."""
         if row.candidate is not None:
             return self.times.get(row.candidate.token.id, 0)
-        shown = (r.candidate.token.id for r in rows if r.candidate is not None)
-        return self.count - sum(self.times.get(i, 0) for i in shown)
+        if row.above:
+            return self.of_candidates(row.above)
+        shown = tuple(r.candidate.token.id for r in rows if r.candidate is not None)
+        return self.count - self.of_candidates(shown) - sum(self.of_candidates(r.above) for r in rows)
 
     def of_candidates(self, ids: tuple[int, ...]) -> int:
         return sum(self.times.get(i, 0) for i in ids)

@@ -100,7 +100,7 @@ class Facts(QWidget):
         self.mass = FactCard(
             theme,
             "fact_mass",
-            self.tr("mass kept"),
+            self.tr("mass kept (model)"),
             self.tr(
                 "The model's own probability of all tokens that the chain left, added up: the rest was cut away. "
                 "What a stage “keeps”, on its card, is a share of the distribution that came to it, which the stages "

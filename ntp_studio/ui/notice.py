@@ -1,10 +1,14 @@
-"""A strip under the toolbar that says what went wrong and what to do next, until it is closed or no longer true."""
+"""A strip under the toolbar that says what went wrong and what to do next, until it is closed or no longer true.
+
+Calm, it says what is as it should be: that the context is full is no error.
+"""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
+from ntp_studio.ui.style import set_property
 from ntp_studio.ui.theme import Theme
 
 
@@ -31,14 +35,21 @@ class Notice(QFrame):
         self._restyle()
         self.hide()
 
-    def show_text(self, text: str) -> None:
+    def show_text(self, text: str, *, calm: bool = False) -> None:
         self._text.setText(text)
+        set_property(self, "calm", calm)
         self.setAccessibleName(text)
         self.show()
 
     def text(self) -> str:
         """What is shown, "" when nothing is."""
         return "" if self.isHidden() else self._text.text()
+
+    def dismiss(self) -> bool:
+        """Close it; False if there was nothing."""
+        was_there = not self.isHidden()
+        self.hide()
+        return was_there
 
     @Slot()
     def clear(self) -> None:
@@ -49,6 +60,7 @@ class Notice(QFrame):
         p = self._theme.palette
         self.setStyleSheet(
             f"#notice {{ background: {p.error_soft}; border: 0; border-bottom: 1px solid {p.border}; }}"
+            f'#notice[calm="true"] {{ background: {p.accent_soft}; }}'
             f"#notice QLabel {{ color: {p.text}; background: transparent; }}"
             f"#notice QToolButton {{ color: {p.text}; background: transparent; border: 0; padding: 2px 6px; }}"
             f"#notice QToolButton:hover, #notice QToolButton:focus {{ background: {p.sunken}; border-radius: 4px; }}"

@@ -221,7 +221,8 @@ class Presenter(QObject):
         if event.reason == "eos":
             w.status.show_message(self.tr("The model ended its text here; → goes on beyond its end."), 0)
         elif event.reason == "context":
-            w.notice.show_text(self.tr("The context is full. Go back, restart, or begin with a shorter prompt."))
+            words = self.tr("The context is full. Go back, restart, or begin with a shorter prompt.")
+            w.notice.show_text(words, calm=True)
 
     def _on_tokenized(self, event: m.Tokenized) -> None:
         self.window.text.show_tokenized(event.text, event.tokens, event.context_length)

@@ -17,6 +17,7 @@ class RowWindow:
         self.rows: tuple[Row, ...] = ()
         self.offset = 0  # candidates scrolled away at the top
         self.selected: int | None = None
+        self._picked: int | None = None  # selected from elsewhere: it has a row, and the others stay where they are
         self._capacity = MIN_CAPACITY
         self._ids: list[int] = []
 
@@ -27,7 +28,7 @@ class RowWindow:
         if not keep_place:
             self.offset = 0
         if not keep_place or self.selected not in self._ids:
-            self.selected = None
+            self.selected = self._picked = None
         self._refold()
         self._reveal()
 
@@ -35,23 +36,39 @@ class RowWindow:
         capacity = max(capacity, MIN_CAPACITY)
         if capacity != self._capacity:
             self._capacity = capacity
+            if self.selected is not None:
+                self.offset = 0  # no further down than needed: a short chart may have scrolled
             self._refold()
             self._reveal()
 
     def scroll(self, by: int) -> None:
         """Scroll by rows; a selection that leaves the window is dropped, or else Enter would force something unseen."""
         self.offset += by
+        self._picked = None
         self._refold()
         if self.selected is not None and self.row_of(self.selected) is None:
             self.selected = None
 
+    def home(self) -> None:
+        """Scroll to the top."""
+        self.scroll(-len(self._ids))
+
     def select(self, token_id: int | None) -> None:
-        self.selected = token_id if token_id in self._ids else None
+        """Select a token by something else than its row. None selects nothing, and shows the top again."""
+        self.selected = self._picked = token_id if token_id in self._ids else None
+        if self.selected is None:
+            self.offset = 0
+        self._refold()
+        self._reveal()
+
+    def _walk_to(self, token_id: int) -> None:
+        self.selected, self._picked = token_id, None
+        self._refold()
         self._reveal()
 
     def select_end(self, last: bool) -> None:
         if self._ids:
-            self.select(self._ids[-1 if last else 0])
+            self._walk_to(self._ids[-1 if last else 0])
 
     def move(self, by: int) -> None:
         """Select the next (1) or previous (-1) candidate; without a selection, the first or last in sight."""
@@ -59,10 +76,10 @@ class RowWindow:
             return
         if self.selected is None:
             visible = [row.candidate.token.id for row in self.rows if row.candidate]
-            self.select(visible[0 if by > 0 else -1])
+            self._walk_to(visible[0 if by > 0 else -1])
         else:
             index = self._ids.index(self.selected) + by
-            self.select(self._ids[min(max(index, 0), len(self._ids) - 1)])
+            self._walk_to(self._ids[min(max(index, 0), len(self._ids) - 1)])
 
     def row_of(self, token_id: int | None) -> int | None:
         """The row that shows this token."""
@@ -75,7 +92,7 @@ class RowWindow:
     def _refold(self) -> None:
         most = max(len(self._ids) - slots(self.listing, self._capacity), 0)
         self.offset = min(max(self.offset, 0), most)
-        self.rows = fold(self.listing, self._capacity, self.offset)
+        self.rows = fold(self.listing, self._capacity, self.offset, self._picked)
 
     def _reveal(self) -> None:
         """Scroll as little as needed to have the selection in sight: tried out, since the pinned row takes the place

@@ -194,6 +194,15 @@ def test_hovering_explains(qtbot: QtBot, chart: CandidateChart) -> None:
     qtbot.waitUntil(lambda: "others" in chart.card.explanation.title)
 
 
+def test_another_place_takes_the_card_away(qtbot: QtBot, chart: CandidateChart) -> None:
+    """With keys the pointer rests where it was, and the card would lie over the page at each step."""
+    show(chart)
+    qtbot.mouseMove(chart.viewport(), point(chart, 1))
+    assert chart.card.isVisible()
+    show(chart, step=4)
+    assert not chart.card.isVisible()
+
+
 def test_token_text_is_never_markup(qtbot: QtBot, chart: CandidateChart) -> None:
     labels = ["<b>x</b>", "&amp;", "<img·src=x>", *WORDS[3:]]
     frame = make_frame(labels=labels)
@@ -232,7 +241,14 @@ def test_wheel_scrolls_the_rows_and_pyqtgraphs_menu_stays_shut(qtbot: QtBot, cha
     QApplication.sendEvent(chart.viewport(), down)
     assert chart.offset == 1
     assert chart.rows[0].chosen
-    assert chart.rows[1].candidate.rank == 3
+    assert (chart.rows[1].count, len(chart.rows[1].above)) == (2, 2)
+    assert chart.rows[2].candidate.rank == 4
+    forced: list[int] = []
+    chart.force_requested.connect(forced.append)
+    qtbot.mouseMove(chart.viewport(), point(chart, 1))
+    assert chart.card.explanation.title == "2 above"
+    qtbot.mouseClick(chart.viewport(), Qt.MouseButton.LeftButton, pos=point(chart, 1))
+    assert (chart.offset, forced) == (0, [])
     before = chart.grab().toImage()
     menu_at(chart, point(chart, len(chart.rows) - 1))  # the others have no story
     assert QApplication.activePopupWidget() is None

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntp_studio.core.types import StepFrame
-from ntp_studio.ui.chart_rows import fold, found_listing, frame_listing
+from ntp_studio.ui.chart_rows import ROOM_FOR_ABOVE, fold, found_listing, frame_listing
 from ntp_studio.ui.row_window import RowWindow
 from tests.ui.frames import make_frame
 
@@ -40,6 +40,73 @@ def test_the_chosen_token_is_always_in_sight(frame: StepFrame, capacity: int, of
     assert chosen[0].forced == (frame.origin == "forced")
     ranks = [r.candidate.rank for r in rows if r.candidate]
     assert ranks == sorted(set(ranks))
+
+
+@given(frames, st.integers(min_value=2, max_value=60), st.integers(min_value=0, max_value=60), st.integers(0, 59))
+def test_others_are_never_likelier_than_what_is_above_them(
+    frame: StepFrame, capacity: int, offset: int, pick: int
+) -> None:
+    """Where there is room for it, what is scrolled away has a row of its own, in its place in the order."""
+    candidates = frame.candidates
+    picked = candidates[pick % len(candidates)].token.id
+    rows = fold(frame_listing(frame), capacity, offset, picked)
+    assert len(rows) <= capacity
+    assert sum(r.count for r in rows) == frame.vocab_size
+    if capacity >= 3:
+        assert picked in [r.candidate.token.id for r in rows if r.candidate]
+    rank_of = {c.token.id: c.rank for c in candidates}
+    ranks = [min(rank_of[i] for i in r.above) if r.above else r.candidate.rank for r in rows if r.candidate or r.above]
+    assert ranks == sorted(set(ranks))
+    if capacity > ROOM_FOR_ABOVE:
+        pins = {rank_of[picked], frame.choice.rank}
+        told = {rank_of[i] for r in rows for i in r.above} | {r.candidate.rank for r in rows if r.candidate}
+        assert set(range(1, max(told - pins, default=0))) <= told, "others are those below all rows but the pinned ones"
+
+
+def test_what_is_scrolled_away_is_told_where_it_was() -> None:
+    frame = make_frame(chosen=812)  # rank 1 is not drawn
+    window = RowWindow()
+    window.resize(8)
+    window.show(frame_listing(frame), keep_place=False)
+    window.scroll(5)
+    above, first = window.rows[0], window.rows[1]
+    hidden = frame.candidates[:6]
+    assert (above.candidate, above.count, above.above) == (None, 6, tuple(c.token.id for c in hidden))
+    assert above.probability == pytest.approx(sum(c.probability for c in hidden))
+    assert first.candidate == frame.candidates[6]
+    window.home()
+    assert window.rows[0].candidate == frame.candidates[0]
+    assert not any(row.above for row in window.rows)
+
+
+def test_a_token_picked_elsewhere_gets_a_row_and_moves_no_other() -> None:
+    frame = make_frame()
+    window = RowWindow()
+    window.resize(8)
+    window.show(frame_listing(frame), keep_place=False)
+    before = window.rows
+    far = frame.candidates[20]
+    window.select(far.token.id)
+    assert [r.candidate for r in window.rows[:-2]] == [r.candidate for r in before[:-2]]
+    assert window.rows[-2].candidate == far
+    window.move(1)  # walking goes on from there
+    assert window.selected == frame.candidates[21].token.id
+    assert window.rows[-2].candidate == frame.candidates[21]
+    window.select(None)
+    assert window.rows == before
+
+
+def test_a_chart_that_grows_scrolls_back() -> None:
+    frame = make_frame()
+    window = RowWindow()
+    window.resize(4)
+    window.show(frame_listing(frame), keep_place=False)
+    for _ in range(8):
+        window.move(1)
+    assert window.offset
+    window.resize(20)
+    assert window.offset == 0
+    assert window.row_of(window.selected) is not None
 
 
 @given(frames, st.integers(min_value=2, max_value=60))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QColor, QDropEvent
 from PySide6.QtWidgets import QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
@@ -193,6 +193,16 @@ def test_the_page_holds_every_token_of_a_fast_play(window: MainWindow, qtbot: Qt
     assert [t.token.id for t in tokens] == session.tree.ids
     assert cursor == window.studio.controller.state.info.context_length
     assert not window.studio.controller.state.playing
+
+    def background() -> QColor:
+        return window.notice.grab().toImage().pixelColor(3, 3)
+
+    palette = window.studio.theme.palette
+    assert background() == palette.color("accent_soft"), "that is how a text ends, and no error"
+    press(qtbot, window, Qt.Key.Key_Escape)
+    assert window.notice.text() == ""
+    window.notice.show_text("The disk is full.")
+    assert background() == palette.color("error_soft")
 
 
 def test_a_setting_changes_the_chart_and_not_the_text(window: MainWindow, qtbot: QtBot) -> None:
