@@ -6,6 +6,7 @@ Each takes some milliseconds and some hundred kilobytes. Nothing is downloaded a
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,22 +33,26 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 
 
-@cache
-def _tokenizer_json() -> str:
-    """A byte-level BPE, trained on the sentences."""
+def byte_level_bpe(sentences: Sequence[str], vocab_size: int) -> str:
+    """tokenizer.json of a byte-level BPE trained on the sentences; END is token 0."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=300,
+        vocab_size=vocab_size,
         show_progress=False,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         special_tokens=[END],
     )
-    tokenizer.train_from_iterator(SENTENCES * 3, trainer)
+    tokenizer.train_from_iterator(sentences, trainer)
     return str(tokenizer.to_str())
+
+
+@cache
+def _tokenizer_json() -> str:
+    return byte_level_bpe(SENTENCES * 3, 300)
 
 
 def _vocabulary() -> list[str]:

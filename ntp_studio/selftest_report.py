@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import importlib.metadata
 import os
 import platform
 import sys
@@ -20,12 +19,10 @@ from pathlib import Path
 from typing import TextIO
 
 import ntp_studio
+from ntp_studio.libraries_told import LIBRARIES, library_facts
 
 LIMIT_SECONDS = 110.0  # of the 120 that whoever waits for the self-test has to allow
 MARGIN_SECONDS = 5.0  # after which the timer does it, if Python itself has come to a stop
-LIBRARIES = (
-    "torch", "transformers", "tokenizers", "PySide6-Essentials", "pyqtgraph", "numpy", "gguf", "accelerate", "peft",
-)  # fmt: skip
 
 
 class Report:
@@ -93,13 +90,7 @@ class Report:
         self.say(f"{kind}: {Path(sys.executable).resolve()}")
         machine = f"{platform.platform()}, {platform.machine()}, {os.cpu_count()} CPUs"
         self.say(f"{machine}, Python {platform.python_version()}")
-        versions = []
-        for name in LIBRARIES:
-            try:
-                versions.append(f"{name} {importlib.metadata.version(name)}")
-            except importlib.metadata.PackageNotFoundError:
-                versions.append(f"{name} not installed")
-        self.say(", ".join(versions))
+        self.say(", ".join(f"{name} {library_facts(name)[0] or 'not installed'}" for name in LIBRARIES))
 
     def _watch(self) -> None:
         place: TextIO | None = self._file if self._file is not None else sys.stderr

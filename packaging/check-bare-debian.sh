@@ -20,46 +20,17 @@ for argument in "$@"; do
         *) suite=$argument ;;
     esac
 done
-[ "$(id -u)" = 0 ] || { echo "this needs root (mount, chroot): sudo sh $0 $*" >&2; exit 2; }
-command -v debootstrap >/dev/null || { echo "this needs debootstrap: apt-get install debootstrap" >&2; exit 2; }
-
-# In a mount namespace of its own no mount outlives this script, however it ends.
-if [ -z "${NTP_STUDIO_BARE_NAMESPACE:-}" ]; then
-    NTP_STUDIO_BARE_NAMESPACE=1 exec unshare --mount --propagation private sh "$0" "$@"
-fi
+# shellcheck source=packaging/bare_debian.sh
+. "$repository/packaging/bare_debian.sh"
+need_root "$@"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/ntp-studio-bare.XXXXXX")
-bare=$work/root
-clean_up() {
-    status=$?
-    trap - EXIT INT TERM HUP
-    # Mounts first, the deepest first; --one-file-system keeps rm off whatever could not be unmounted.
-    awk -v under="$bare/" 'index($2, under) == 1 { print $2 }' /proc/self/mounts | sort -r |
-        while read -r mounted; do umount "$mounted" || umount -l "$mounted" || true; done
-    if [ -n "$keep" ]; then echo "kept: $bare"; else rm -rf --one-file-system "$work"; fi
-    exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-title() { printf '\n== %s: %s\n' "$suite" "$*"; }
-fail() {
-    printf 'FAILED on %s: %s\n' "$suite" "$*" >&2
-    exit 1
-}
+clean_up_at_the_end
 
 title "a minimal system with python3"
-debootstrap --variant=minbase --include=python3 "$suite" "$bare" >"$work/debootstrap.log" 2>&1 ||
-    { tail -n 20 "$work/debootstrap.log" >&2; fail "debootstrap"; }
-rm -f "$bare"/var/cache/apt/archives/*.deb
-mount -t proc proc "$bare/proc"
-mkdir -p "$bare/dev/shm"
-mount -t tmpfs tmpfs "$bare/dev/shm"
+make_bare "$work/root" --include=python3
 
-title "this machine's network, apt and pip settings"
-cp -L /etc/resolv.conf "$bare/etc/resolv.conf"
-apt-config dump | grep -E '^Acquire::(Check-|http|https|Retries)' >"$bare/etc/apt/apt.conf.d/99host" || true
+title "this machine's certificates and pip settings"
 if [ -d /usr/local/share/ca-certificates ]; then
     mkdir -p "$bare/usr/local/share/ca-certificates"
     cp -RL /usr/local/share/ca-certificates/. "$bare/usr/local/share/ca-certificates/"

@@ -9,13 +9,9 @@
 set -eu
 
 [ "$#" -ge 1 ] || { echo "usage: sh packaging/check-bare-installer.sh OUT [SUITE...]" >&2; exit 2; }
-[ "$(id -u)" = 0 ] || { echo "this needs root (mount, chroot): sudo sh $0 $*" >&2; exit 2; }
-command -v debootstrap >/dev/null || { echo "this needs debootstrap: apt-get install debootstrap" >&2; exit 2; }
-
-# In a mount namespace of its own no mount outlives this script, however it ends.
-if [ -z "${NTP_STUDIO_BARE_NAMESPACE:-}" ]; then
-    NTP_STUDIO_BARE_NAMESPACE=1 exec unshare --mount --propagation private sh "$0" "$@"
-fi
+# shellcheck source=packaging/bare_debian.sh
+. "$(dirname -- "$0")/bare_debian.sh"
+need_root "$@"
 
 deb=$(echo "$1"/ntp-studio_*_amd64.deb)
 [ -f "$deb" ] || { echo "there is not one .deb in $1" >&2; exit 2; }
@@ -23,24 +19,8 @@ shift
 [ "$#" -gt 0 ] || set -- bookworm trixie
 work=$(mktemp -d "${TMPDIR:-/tmp}/ntp-studio-bare.XXXXXX")
 screen=''
-clean_up() {
-    status=$?
-    trap - EXIT INT TERM HUP
-    [ -z "$screen" ] || kill "$screen" 2>/dev/null || true
-    awk -v under="$work/" 'index($2, under) == 1 { print $2 }' /proc/self/mounts | sort -r |
-        while read -r mounted; do umount "$mounted" || umount -l "$mounted" || true; done
-    rm -rf --one-file-system "$work"
-    exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+clean_up_at_the_end
 
-title() { printf '\n== %s: %s\n' "$suite" "$*"; }
-fail() {
-    printf 'FAILED on %s: %s\n' "$suite" "$*" >&2
-    exit 1
-}
 # inside COMMAND...: in the bare system, with the environment of a log-in.
 inside() {
     chroot ${user:+"--userspec=$user"} "$bare" /usr/bin/env -i HOME=/tmp/home USER=somebody LANG=C.UTF-8 \
@@ -67,14 +47,7 @@ fi
 for suite in "$@"; do
     bare=$work/$suite user=''
     title "a minimal system"
-    debootstrap --variant=minbase "$suite" "$bare" >"$work/debootstrap.log" 2>&1 ||
-        { tail -n 20 "$work/debootstrap.log" >&2; fail "debootstrap"; }
-    rm -f "$bare"/var/cache/apt/archives/*.deb
-    mount -t proc proc "$bare/proc"
-    mkdir -p "$bare/dev/shm"
-    mount -t tmpfs tmpfs "$bare/dev/shm"
-    cp -L /etc/resolv.conf "$bare/etc/resolv.conf"
-    apt-config dump | grep -E '^Acquire::(Check-|http|https|Retries)' >"$bare/etc/apt/apt.conf.d/99host" || true
+    make_bare "$bare"
     mkdir -m 777 "$bare/tmp/home"
     echo "$(inside dpkg-query --show | wc -l) packages, $(inside sh -c 'command -v python3' || echo 'no Python')"
     cp "$deb" "$bare/tmp/"

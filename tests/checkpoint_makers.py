@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-END = "<|endoftext|>"
+from ntp_studio.selftest_models import END, byte_level_bpe
+
 CONTEXT = 64
 WINDOW = 8  # the sliding window of the mistral model
 SENTENCES = (
@@ -33,20 +34,7 @@ CHAT_TEMPLATE = (
 
 @cache
 def _tokenizer_json() -> str:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=340,
-        min_frequency=1,
-        show_progress=False,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        special_tokens=[END],
-    )
-    tokenizer.train_from_iterator(SENTENCES * 3, trainer)
-    return str(tokenizer.to_str())
+    return byte_level_bpe(SENTENCES * 3, 340)
 
 
 def tokenizer(chat_template: bool = False) -> Any:

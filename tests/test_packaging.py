@@ -41,7 +41,8 @@ def test_the_scripts_are_valid_posix_shell(script: str) -> None:
         result = subprocess.run([shell, "-n", str(ROOT / script)], capture_output=True, text=True)
         assert (result.returncode, result.stderr) == (0, "")
     if shutil.which("shellcheck"):
-        result = subprocess.run(["shellcheck", "--shell=sh", str(ROOT / script)], capture_output=True, text=True)
+        command = ["shellcheck", "--shell=sh", "--external-sources", script]  # with what it sources
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert result.returncode == 0, result.stdout
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 
 from PySide6.QtCore import QSize, Qt, Slot
@@ -11,21 +10,8 @@ from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel,
 
 import ntp_studio
 from ntp_studio import assets
+from ntp_studio.libraries_told import LIBRARIES, library_facts
 from ntp_studio.ui.actions import ActionGroup, Actions, key_text
-
-LIBRARIES = (
-    "PySide6-Essentials",
-    "torch",
-    "transformers",
-    "tokenizers",
-    "safetensors",
-    "gguf",
-    "accelerate",
-    "pyqtgraph",
-    "numpy",
-    "platformdirs",
-    "psutil",
-)
 
 
 def _label(text: str, role: str) -> QLabel:
@@ -108,22 +94,6 @@ class KeysDialog(_Window):
             grid.addLayout(caps, line, 1)
         column.addLayout(grid)
         column.addSpacing(12)
-
-
-def library_facts(name: str) -> tuple[str, str]:
-    """Version and licence of an installed library, as its own metadata gives them; empty where it is not installed."""
-    try:
-        data = importlib.metadata.metadata(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "", ""
-    (licence, *_) = data.get_all("License-Expression") or [""]
-    if not licence:
-        classifiers = [c for c in data.get_all("Classifier") or () if c.startswith("License ::")]
-        licence = ", ".join(c.rsplit(" :: ", 1)[-1] for c in classifiers)
-    if not licence:
-        # Some put the whole text of the licence here; its first line names it.
-        licence = data["License"].strip().split("\n", 1)[0] if "License" in data else ""
-    return data["Version"], licence
 
 
 class AboutDialog(_Window):

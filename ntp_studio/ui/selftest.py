@@ -19,10 +19,10 @@ from ntp_studio import compare_messages as c
 from ntp_studio import messages as m
 from ntp_studio.arguments import window_parser
 from ntp_studio.core.types import StepFrame
+from ntp_studio.libraries_told import LIBRARIES, OPTIONAL, library_facts
 from ntp_studio.settings import Settings
 from ntp_studio.ui.app import _build, with_default
 from ntp_studio.ui.display import require_display
-from ntp_studio.ui.help import LIBRARIES, library_facts
 
 PATIENCE = 60.0  # seconds for one thing; the report's watchdog has the last word
 JOIN_SECONDS = 10.0
@@ -154,8 +154,10 @@ class Driver:
 
     def about(self) -> None:
         """The About window, which reads what the libraries say of themselves."""
-        expect(not getattr(sys, "frozen", False) or assets.licences() is not None, "the licence texts are not there")
-        missing = [name for name in LIBRARIES if not all(library_facts(name))]
+        installed = getattr(sys, "frozen", False)
+        expect(not installed or assets.licences() is not None, "the licence texts are not there")
+        wanted = [name for name in LIBRARIES if installed or name not in OPTIONAL]
+        missing = [name for name in wanted if not all(library_facts(name))]
         expect(not missing, f"version or licence is not told: {', '.join(missing)}")
         self.window.commands["about"].trigger()
         self._rest()

@@ -24,8 +24,9 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 import ntp_studio
+from ntp_studio.libraries_told import LIBRARIES, library_facts
 from ntp_studio.ui.actions import COMPARE, INSPECT, TRAIN, Actions, key_text
-from ntp_studio.ui.help import LIBRARIES, AboutDialog, KeysDialog, library_facts
+from ntp_studio.ui.help import AboutDialog, KeysDialog
 
 KEYS = {
     "step": Qt.Key.Key_Right,
