@@ -13,10 +13,12 @@ LIBRARIES = (
     "gguf",
     "accelerate",
     "peft",
+    "jinja2",
     "pyqtgraph",
     "numpy",
     "platformdirs",
     "psutil",
+    "tqdm",
 )
 OPTIONAL = frozenset({"peft"})  # in a set-up from Python packages; the installers bring it along
 

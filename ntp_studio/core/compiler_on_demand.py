@@ -85,8 +85,6 @@ def become_real(module: ModuleType) -> None:
             return
         _running = True
         try:
-            for mark in MARKS:
-                vars(module).pop(mark, None)
             assert module.__spec__ is not None
             assert module.__spec__.loader is not None
             module.__spec__.loader.exec_module(module)

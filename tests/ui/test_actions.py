@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -270,3 +273,9 @@ def test_about_tells_version_and_licences(qtbot: QtBot) -> None:
         assert licence
         assert licence in text
     assert library_facts("no-such-library-here") == ("", "")
+
+
+def test_about_tells_of_every_library_that_the_program_asks_for() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["lora"]]
+    assert {re.split(r"[>=<!~]", each)[0] for each in asked} <= set(LIBRARIES)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ntp_studio.core.types import StepFrame
 from ntp_studio.ui.chart_rows import ROOM_FOR_ABOVE, fold, found_listing, frame_listing
+from ntp_studio.ui.draw_overlay import Draws
 from ntp_studio.ui.row_window import RowWindow
 from tests.ui.frames import make_frame
 
@@ -74,6 +75,8 @@ def test_what_is_scrolled_away_is_told_where_it_was() -> None:
     assert (above.candidate, above.count, above.above) == (None, 6, tuple(c.token.id for c in hidden))
     assert above.probability == pytest.approx(sum(c.probability for c in hidden))
     assert first.candidate == frame.candidates[6]
+    draws = Draws(1000, {frame.candidates[0].token.id: 500, hidden[-1].token.id: 30, first.candidate.token.id: 20})
+    assert [draws.of_row(row, window.rows) for row in (above, first, window.rows[-1])] == [530, 20, 450]
     window.home()
     assert window.rows[0].candidate == frame.candidates[0]
     assert not any(row.above for row in window.rows)
